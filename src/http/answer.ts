@@ -1,0 +1,57 @@
+/**
+ * Complete answers: head and body in one go. Head lines are flat lists of names and values, written once; Node adds
+ * Date, Connection and Keep-Alive itself.
+ */
+import type { Exchange } from "./exchange.ts";
+
+export const SERVER_NAME = "Thermocline";
+/** What a read gets here is what the log says now: there is one voter, so nothing weaker is ever served. */
+export const CONSISTENCY = "linearizable";
+
+/** Begins every list of head lines. */
+export function baseHeaders(exchange: Exchange): string[] {
+  const { edge } = exchange;
+  const headers = [
+    "x-amz-request-id",
+    exchange.requestId,
+    "x-amz-id-2",
+    edge.ids.hostId,
+    "Server",
+    SERVER_NAME,
+    "x-thermocline-applied-index",
+    String(edge.options.appliedIndex()),
+    "x-thermocline-consistency",
+    CONSISTENCY,
+  ];
+  if (edge.isDraining) headers.push("Connection", "close");
+  return headers;
+}
+
+/** The head lines of a write: the token lets a later read ask for at least this state. */
+export function writeHeaders(exchange: Exchange): string[] {
+  const headers = baseHeaders(exchange);
+  headers.push("x-thermocline-token", String(exchange.edge.options.appliedIndex()));
+  return headers;
+}
+
+/** `headers` must not hold a Content-Length. */
+export function answer(exchange: Exchange, status: number, headers: string[], body?: Uint8Array | string): void {
+  const { outgoing } = exchange;
+  const hasBody = body !== undefined && exchange.method !== "HEAD";
+  if (body !== undefined) {
+    const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    headers.push("Content-Length", String(length));
+  } else if (status !== 204 && status !== 304) {
+    headers.push("Content-Length", "0");
+  }
+  outgoing.writeHead(status, headers);
+  if (hasBody) outgoing.end(body);
+  else outgoing.end();
+  exchange.finish(status);
+}
+
+export function answerXml(exchange: Exchange, xml: string): void {
+  const headers = baseHeaders(exchange);
+  headers.push("Content-Type", "application/xml");
+  answer(exchange, 200, headers, xml);
+}

@@ -1,0 +1,55 @@
+/**
+ * What all requests of one edge share: options, limits, caches of signatures, counters. One per server, made by
+ * create-edge.ts; requests themselves are Exchanges.
+ */
+import { createSigV4Caches } from "../s3/sigv4.ts";
+import type { SigV4Caches } from "../s3/sigv4.ts";
+import type { Identity, Service } from "../service/api.ts";
+import { Credits } from "./credits.ts";
+import type { EdgeOptions } from "./edge-options.ts";
+import { OperationCounter } from "./operation-counter.ts";
+import { RequestIds } from "./request-ids.ts";
+
+const SIGNING_KEYS_MAX = 1024;
+const AUTHORIZATIONS_MAX = 4096;
+const PRESIGNED_MAX = 8192;
+
+export type KnownIdentity = { readonly identity: Identity; readonly secretKey: string };
+
+export class Edge {
+  readonly options: EdgeOptions;
+  readonly service: Service;
+  readonly credits: Credits;
+  readonly ids: RequestIds;
+  readonly signatures: SigV4Caches;
+  readonly lookupSecret: (accessKey: string) => KnownIdentity | undefined;
+  /** By name of the operation; `Other` counts what was refused before an operation was known. */
+  readonly counters = new Map<string, OperationCounter>();
+  readonly unknownOperation: OperationCounter;
+  /** Requests whose answer is not complete yet. */
+  inFlight = 0;
+  isDraining = false;
+
+  constructor(options: EdgeOptions) {
+    this.options = options;
+    this.service = options.service;
+    this.credits = new Credits({ bytesMax: options.limits.bytesInFlightMax });
+    this.ids = new RequestIds(options.random);
+    this.signatures = createSigV4Caches({
+      signingKeysMax: SIGNING_KEYS_MAX,
+      authorizationsMax: AUTHORIZATIONS_MAX,
+      presignedMax: PRESIGNED_MAX,
+    });
+    const { identities } = options.service;
+    this.lookupSecret = (accessKey): KnownIdentity | undefined => identities.find(accessKey);
+    this.unknownOperation = this.counter("Other");
+  }
+
+  counter(name: string): OperationCounter {
+    const known = this.counters.get(name);
+    if (known !== undefined) return known;
+    const made = new OperationCounter(name);
+    this.counters.set(name, made);
+    return made;
+  }
+}

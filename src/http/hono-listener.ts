@@ -1,0 +1,36 @@
+/**
+ * The one Hono app of a listener: a single route that hands Node's raw streams to `handle`.
+ *
+ * Hono's view of the URL is never used: a WHATWG parser normalises `..`, `%2e` and backslashes, and so would serve
+ * another object than was signed for. What its adapter refuses to make a URL of (keys with backslashes, odd Host
+ * headers) never reaches the route; such requests are handed over directly, so they get S3's answers too.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { Hono } from "hono";
+
+export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** `handle` must not throw. */
+export function honoListener(handle: RequestListener): RequestListener {
+  // Set and read within one synchronous call: the adapter runs the route before its first await.
+  let wasReached = false;
+  const app = new Hono<{ Bindings: HttpBindings }>({ getPath: () => "/" });
+  app.all("*", (context) => {
+    wasReached = true;
+    handle(context.env.incoming, context.env.outgoing);
+    return RESPONSE_ALREADY_SENT;
+  });
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+    errorHandler: () => undefined,
+  });
+  return (incoming, outgoing) => {
+    wasReached = false;
+    void listener(incoming, outgoing);
+    if (!wasReached) handle(incoming, outgoing);
+  };
+}

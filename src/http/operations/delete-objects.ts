@@ -1,0 +1,98 @@
+/**
+ * DeleteObjects: up to 1,000 keys, one answer each. Keys without a condition go into one log entry; those with one
+ * are decided one by one.
+ */
+import { unreachable } from "../../base/assert.ts";
+import { S3Error, s3Error } from "../../s3/errors.ts";
+import { deleteResultXml } from "../../s3/multipart-xml.ts";
+import type { DeleteOutcome as Answered } from "../../s3/multipart-xml.ts";
+import { checkKey } from "../../s3/names.ts";
+import { DELETE_BYTES_MAX, parseDelete, unquoteEtag } from "../../s3/request-documents.ts";
+import type { ObjectToDelete } from "../../s3/request-documents.ts";
+import { malformedXml } from "../../s3/xml-read.ts";
+import type { DeleteOutcome } from "../../service/api.ts";
+import { answer, writeHeaders } from "../answer.ts";
+import type { Exchange } from "../exchange.ts";
+import { readDocument } from "../read-document.ts";
+import { noSuchBucket, requireBucket } from "../require-bucket.ts";
+
+/** S3 insists on a digest of the document, lest a flipped bit deletes another key. A signed body has one. */
+function requireDigest(exchange: Exchange): void {
+  const { headers, payload } = exchange;
+  if (payload.kind !== "unsigned" || headers["content-md5"] !== undefined) return;
+  for (const name in headers) if (name.startsWith("x-amz-checksum-")) return;
+  throw s3Error("InvalidRequest", { message: "Missing required header for this request: Content-MD5" });
+}
+
+/** What is wrong with one item, before anything is deleted. */
+function refusal(item: ObjectToDelete): S3Error | undefined {
+  const { versionId, lastModifiedTime, size } = item;
+  if (lastModifiedTime !== undefined || size !== undefined) {
+    return s3Error("NotImplemented", { message: "Conditions on LastModifiedTime and Size are not implemented" });
+  }
+  if (versionId !== undefined && versionId !== "null" && versionId !== "") return s3Error("NoSuchVersion");
+  try {
+    checkKey(item.key);
+    return undefined;
+  } catch (error) {
+    if (error instanceof S3Error) return error;
+    throw error;
+  }
+}
+
+function failed(item: ObjectToDelete, error: S3Error): Answered {
+  return { kind: "error", key: item.key, versionId: item.versionId, code: error.code, message: error.message };
+}
+
+function answered(item: ObjectToDelete, outcome: DeleteOutcome): Answered {
+  switch (outcome.kind) {
+    case "deleted":
+      return { kind: "deleted", key: item.key, versionId: item.versionId };
+    case "noSuchKey":
+      if (item.etag === undefined) return { kind: "deleted", key: item.key, versionId: item.versionId };
+      return failed(item, s3Error("NoSuchKey"));
+    case "preconditionFailed":
+      return failed(item, s3Error("PreconditionFailed"));
+    case "noSuchBucket":
+      return failed(item, s3Error("NoSuchBucket"));
+    default:
+      return unreachable(outcome);
+  }
+}
+
+async function deleteAll(exchange: Exchange, items: readonly ObjectToDelete[]): Promise<readonly Answered[]> {
+  const { bucket } = exchange.target;
+  const { objects } = exchange.edge.service;
+  const answers = items.map((item) => {
+    const error = refusal(item);
+    return error === undefined ? undefined : failed(item, error);
+  });
+  const simple = items.filter((item, index) => answers[index] === undefined && item.etag === undefined);
+  const outcomes =
+    simple.length === 0 ? [] : await objects.deleteMany(bucket, simple.map((item) => item.key)); // prettier-ignore
+  if (outcomes[0]?.kind === "noSuchBucket") throw noSuchBucket(bucket);
+  const byItem = new Map(simple.map((item, index) => [item, outcomes[index] as DeleteOutcome]));
+  const all: Answered[] = [];
+  for (const [index, item] of items.entries()) {
+    const known = answers[index];
+    if (known !== undefined) all.push(known);
+    else if (item.etag === undefined) all.push(answered(item, byItem.get(item) as DeleteOutcome));
+    else {
+      const condition = { kind: "etag", etag: unquoteEtag(item.etag) } as const;
+      all.push(answered(item, await objects.delete({ bucket, key: item.key, condition })));
+    }
+  }
+  return all;
+}
+
+export async function deleteObjects(exchange: Exchange): Promise<void> {
+  requireBucket(exchange);
+  requireDigest(exchange);
+  const root = await readDocument(exchange, { bytesMax: DELETE_BYTES_MAX });
+  if (root === undefined) throw malformedXml();
+  const { objects, isQuiet } = parseDelete(root);
+  const outcomes = await deleteAll(exchange, objects);
+  const headers = writeHeaders(exchange);
+  headers.push("Content-Type", "application/xml");
+  answer(exchange, 200, headers, deleteResultXml(outcomes, { isQuiet }));
+}

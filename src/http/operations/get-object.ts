@@ -1,0 +1,144 @@
+/**
+ * GetObject and HeadObject. The plain GET of a small object that is in memory runs without a promise: one lookup,
+ * one list of head lines, one write. Conditions, ranges, parts and overrides go the general way.
+ */
+import { formatHttpDate } from "../../s3/dates.ts";
+import { s3Error } from "../../s3/errors.ts";
+import { refuseCustomerKey } from "../../s3/headers.ts";
+import { parsePartNumber } from "../../s3/names.ts";
+import { checkReadPreconditions } from "../../s3/preconditions.ts";
+import { parseRange } from "../../s3/range.ts";
+import { notModifiedHeaders, objectHeaders, parseResponseOverrides } from "../../s3/response-headers.ts";
+import type { ObjectDescription } from "../../s3/response-headers.ts";
+import type { FoundObject } from "../../service/api.ts";
+import { answer, baseHeaders } from "../answer.ts";
+import type { Exchange } from "../exchange.ts";
+import { describeObject } from "../object-attributes.ts";
+import { TIER_HEADERS, wholeObjectHeaders } from "../prebuilt-headers.ts";
+import { noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { sendBody } from "../send-body.ts";
+import type { BodySlice } from "../send-body.ts";
+
+/** Whether the answer is the whole object, unconditionally and under its own head lines. */
+function isPlain(exchange: Exchange): boolean {
+  const { headers, target } = exchange;
+  if (
+    headers["range"] !== undefined ||
+    headers["if-none-match"] !== undefined ||
+    headers["if-match"] !== undefined ||
+    headers["if-modified-since"] !== undefined ||
+    headers["if-unmodified-since"] !== undefined
+  ) {
+    return false;
+  }
+  if (target.query.size === 0) return true;
+  return !target.rawQuery.includes("response-") && !target.query.has("partNumber");
+}
+
+function showsChecksum(exchange: Exchange): boolean {
+  const mode = exchange.headers["x-amz-checksum-mode"];
+  return typeof mode === "string" && mode.toUpperCase() === "ENABLED";
+}
+
+function send(
+  exchange: Exchange,
+  found: FoundObject,
+  reply: { readonly status: number; readonly headers: string[]; readonly slice: BodySlice },
+): void | Promise<void> {
+  const { outgoing } = exchange;
+  const { status, headers, slice } = reply;
+  if (exchange.method === "HEAD" || slice.end === slice.start) {
+    outgoing.writeHead(status, headers);
+    outgoing.end();
+    return exchange.finish(status);
+  }
+  const { bytes } = found;
+  if (bytes === undefined) return sendBody(exchange, found, reply);
+  outgoing.writeHead(status, headers);
+  outgoing.end(slice.end - slice.start === bytes.length ? bytes : bytes.subarray(slice.start, slice.end));
+  return exchange.finish(status);
+}
+
+type Selection = { readonly status: number; readonly slice: BodySlice; readonly isPart: boolean };
+
+/** Which bytes: a part of the object, a range of it, or all. */
+function select(exchange: Exchange, found: FoundObject): Selection {
+  const { headers, target, edge } = exchange;
+  const range = headers["range"];
+  const rangeText = typeof range === "string" ? range : undefined;
+  const partText = target.query.get("partNumber");
+  if (partText !== undefined) {
+    if (rangeText !== undefined) {
+      throw s3Error("InvalidRequest", {
+        message: "Cannot specify both Range header and partNumber query parameter",
+      });
+    }
+    return selectPart(found, parsePartNumber(partText), edge.service.objects.partRange(found, Number(partText)));
+  }
+  const result = parseRange(rangeText, found.size);
+  if (result.kind === "unsatisfiable") throw result.error;
+  if (result.kind === "whole") return { status: 200, slice: { start: 0, end: found.size }, isPart: false };
+  return { status: 206, slice: result, isPart: false };
+}
+
+/** An object that was not uploaded in parts has one: itself. */
+function selectPart(found: FoundObject, partNumber: number, slice: BodySlice | undefined): Selection {
+  if (found.partCount === 0 && partNumber === 1) {
+    return { status: 206, slice: { start: 0, end: found.size }, isPart: true };
+  }
+  if (slice !== undefined && found.partCount > 0) return { status: 206, slice, isPart: true };
+  throw s3Error("InvalidPartNumber", {
+    fields: { PartNumberRequested: String(partNumber), ActualPartCount: String(Math.max(1, found.partCount)) },
+  });
+}
+
+function notModified(exchange: Exchange, object: ObjectDescription): void {
+  answer(exchange, 304, [...baseHeaders(exchange), ...notModifiedHeaders(object)]);
+}
+
+function preconditionError(error: Error, object: ObjectDescription): Error {
+  // The client that failed its condition mostly wants to know what is there now.
+  const headers = { ETag: `"${object.etag}"`, "Last-Modified": formatHttpDate(object.lastModifiedMs) };
+  return s3Error("PreconditionFailed", { fields: { Condition: conditionOf(error) }, headers });
+}
+
+function conditionOf(error: Error): string {
+  return "fields" in error ? ((error.fields as { Condition?: string }).Condition ?? "") : "";
+}
+
+function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<void> {
+  const { headers, target, edge } = exchange;
+  const hasPart = target.query.has("partNumber");
+  const object = describeObject(found, { showPartsCount: hasPart });
+  const verdict = checkReadPreconditions({ headers, object, nowMs: edge.options.clock.nowMs() });
+  if (verdict.kind === "notModified") return notModified(exchange, object);
+  if (verdict.kind === "failed") throw preconditionError(verdict.error, object);
+  const { status, slice, isPart } = select(exchange, found);
+  const isWhole = slice.start === 0 && slice.end === found.size && !(isPart && found.size > 0);
+  const list = objectHeaders({
+    object,
+    slice: status === 206 && found.size > 0 ? slice : undefined,
+    overrides: parseResponseOverrides(target.query, { isSigned: true }),
+    showChecksum: isWhole && showsChecksum(exchange),
+  });
+  return send(exchange, found, {
+    status: found.size === 0 ? 200 : status,
+    headers: [...baseHeaders(exchange), ...TIER_HEADERS, ...list],
+    slice,
+  });
+}
+
+function sendFound(exchange: Exchange, found: FoundObject | undefined): void | Promise<void> {
+  if (found === undefined) throw noSuchKey(exchange.target.key);
+  if (!isPlain(exchange)) return sendSelected(exchange, found);
+  const headers = wholeObjectHeaders(exchange, found, { showChecksum: showsChecksum(exchange) });
+  return send(exchange, found, { status: 200, headers, slice: { start: 0, end: found.size } });
+}
+
+export function getObject(exchange: Exchange): void | Promise<void> {
+  requireBucketAndKey(exchange);
+  refuseCustomerKey(exchange.headers);
+  const found = exchange.edge.service.objects.find(exchange.target.path);
+  if (found instanceof Promise) return found.then((object) => sendFound(exchange, object));
+  return sendFound(exchange, found);
+}

@@ -1,0 +1,71 @@
+/**
+ * PutObject. The body is received and checked in full before the service is asked to put it, so every refusal
+ * leaves things as they were; the condition travels with the put, because only there it can be decided.
+ */
+import { unreachable } from "../../base/assert.ts";
+import { s3Error } from "../../s3/errors.ts";
+import { parseObjectMetadata } from "../../s3/headers.ts";
+import type { ObjectMetadata } from "../../s3/headers.ts";
+import { PUT_BYTES_MAX } from "../../s3/names.ts";
+import type { PutOutcome } from "../../service/api.ts";
+import type { StoredChecksum } from "../../state/attributes.ts";
+import type { WriteCondition } from "../../state/command.ts";
+import { answer, writeHeaders } from "../answer.ts";
+import { planBody } from "../body-plan.ts";
+import { pushChecksum } from "../checksum-lines.ts";
+import type { Exchange } from "../exchange.ts";
+import { toAttributes } from "../object-attributes.ts";
+import { receiveBody } from "../receive-body.ts";
+import type { ReceivedBody } from "../receive-body.ts";
+import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { writeCondition } from "../write-condition.ts";
+
+const RULES = { bytesMax: PUT_BYTES_MAX, needsLength: true } as const;
+
+function answerPut(exchange: Exchange, outcome: PutOutcome, checksum: StoredChecksum | undefined): void {
+  switch (outcome.kind) {
+    case "put": {
+      const headers = writeHeaders(exchange);
+      headers.push("ETag", `"${outcome.etag}"`);
+      pushChecksum(headers, checksum);
+      return answer(exchange, 200, headers);
+    }
+    case "noSuchBucket":
+      throw noSuchBucket(exchange.target.bucket);
+    case "noSuchKey":
+      throw noSuchKey(exchange.target.key);
+    case "preconditionFailed":
+      throw s3Error("PreconditionFailed", { fields: { Condition: failedCondition(exchange) } });
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function failedCondition(exchange: Exchange): string {
+  return exchange.headers["if-match"] === undefined ? "If-None-Match" : "If-Match";
+}
+
+async function put(
+  exchange: Exchange,
+  received: ReceivedBody,
+  terms: { readonly metadata: ObjectMetadata; readonly condition: WriteCondition },
+): Promise<void> {
+  const { bucket, key } = exchange.target;
+  const { etag, checksum, body } = received;
+  try {
+    const attributes = toAttributes(terms.metadata, checksum);
+    const { condition } = terms;
+    const outcome = await exchange.edge.service.objects.put({ bucket, key, etag, attributes, body, condition });
+    answerPut(exchange, outcome, checksum);
+  } finally {
+    received.abort();
+  }
+}
+
+export async function putObject(exchange: Exchange): Promise<void> {
+  requireBucketAndKey(exchange);
+  const metadata = parseObjectMetadata(exchange.headers);
+  const condition = writeCondition(exchange);
+  const received = await receiveBody(exchange, planBody(exchange, RULES));
+  await put(exchange, received, { metadata, condition });
+}

@@ -1,0 +1,59 @@
+/**
+ * The head lines of a whole object, built at its first read and kept in `FoundObject.edge`: on a hit nothing is
+ * left to do but to put in what differs per answer. Lists are shared by concurrent readers; that is safe because
+ * `writeHead` turns a list into text before it returns.
+ */
+import { objectHeaders } from "../s3/response-headers.ts";
+import type { FoundObject } from "../service/api.ts";
+import { CONSISTENCY, SERVER_NAME } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
+import { describeObject } from "./object-attributes.ts";
+
+type Prebuilt = {
+  readonly plain: string[];
+  /** For `x-amz-checksum-mode: ENABLED`; the same list where there is no checksum. */
+  readonly withChecksum: string[];
+};
+
+const REQUEST_ID_AT = 1;
+const APPLIED_INDEX_AT = 3;
+
+/** Of every object that is read here; the cold tier will say otherwise. */
+export const TIER_HEADERS = ["x-thermocline-tier", "hot"] as const;
+
+function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
+  const object = describeObject(found, { showPartsCount: false });
+  const base = [
+    "x-amz-request-id",
+    "",
+    "x-thermocline-applied-index",
+    "",
+    "x-amz-id-2",
+    exchange.edge.ids.hostId,
+    "Server",
+    SERVER_NAME,
+    "x-thermocline-consistency",
+    CONSISTENCY,
+    ...TIER_HEADERS,
+  ];
+  const plain = [...base, ...objectHeaders({ object })];
+  if (object.checksum === undefined) return { plain, withChecksum: plain };
+  return { plain, withChecksum: [...base, ...objectHeaders({ object, showChecksum: true })] };
+}
+
+export function wholeObjectHeaders(
+  exchange: Exchange,
+  found: FoundObject,
+  options: { readonly showChecksum: boolean },
+): string[] {
+  let prebuilt = found.edge as Prebuilt | undefined;
+  if (prebuilt === undefined) {
+    prebuilt = prebuild(exchange, found);
+    found.edge = prebuilt;
+  }
+  const list = options.showChecksum ? prebuilt.withChecksum : prebuilt.plain;
+  const { edge } = exchange;
+  list[REQUEST_ID_AT] = exchange.requestId;
+  list[APPLIED_INDEX_AT] = String(edge.options.appliedIndex());
+  return edge.isDraining ? [...list, "Connection", "close"] : list;
+}

@@ -1,0 +1,77 @@
+/**
+ * Sends a body that comes in pieces: one piece in memory at a time, the next is read when the socket has taken the
+ * last. The head goes out with the first piece, so that a body whose beginning cannot be read is still an error
+ * answer; a body that breaks off later can only end in a cut connection, which the client sees as one.
+ */
+import type { ServerResponse } from "node:http";
+import { CHUNK_BYTES_MAX } from "../service/api.ts";
+import type { FoundObject } from "../service/api.ts";
+import type { Exchange } from "./exchange.ts";
+
+export type BodySlice = { readonly start: number; readonly end: number };
+
+/** Resolves when more may be written, or when nobody is left to read it. */
+class Drain {
+  readonly #outgoing: ServerResponse;
+  readonly #gone = new AbortController();
+  #resolve: (() => void) | undefined;
+
+  constructor(outgoing: ServerResponse) {
+    this.#outgoing = outgoing;
+    outgoing.on("drain", this.#wake);
+    outgoing.on("close", this.#onClose);
+    if (outgoing.destroyed) this.#gone.abort();
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  wait(): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  detach(): void {
+    this.#outgoing.off("drain", this.#wake);
+    this.#outgoing.off("close", this.#onClose);
+  }
+
+  readonly #wake = (): void => {
+    this.#resolve?.();
+    this.#resolve = undefined;
+  };
+
+  readonly #onClose = (): void => {
+    this.#gone.abort();
+    this.#wake();
+  };
+}
+
+export async function sendBody(
+  exchange: Exchange,
+  found: FoundObject,
+  answer: { readonly status: number; readonly headers: string[]; readonly slice: BodySlice },
+): Promise<void> {
+  const { outgoing, edge } = exchange;
+  const { slice, status, headers } = answer;
+  exchange.takeCredits(Math.min(CHUNK_BYTES_MAX, slice.end - slice.start));
+  const drain = new Drain(outgoing);
+  try {
+    for await (const piece of edge.service.objects.read(found, slice, { signal: drain.signal })) {
+      if (drain.signal.aborted) break;
+      if (!outgoing.headersSent) outgoing.writeHead(status, headers);
+      if (!outgoing.write(piece)) await drain.wait();
+    }
+    if (!drain.signal.aborted) outgoing.end();
+    exchange.finish(status);
+  } catch (error) {
+    // A reader that stops because the client left is no error of ours.
+    if (!drain.signal.aborted) throw error;
+    exchange.finish(status);
+  } finally {
+    drain.detach();
+  }
+}

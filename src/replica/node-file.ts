@@ -1,0 +1,106 @@
+/**
+ * <data>/node.json: whose directory this is. Written by rename, so it is the old one or the new one after a
+ * crash. The incarnation goes up at every start and is stable before anything is named after it, so ids that
+ * carry it never come twice.
+ */
+import { RefusedError } from "../base/errors.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Random } from "../ports/random.ts";
+
+export const DATA_FORMAT = 1;
+
+export type NodeFile = {
+  readonly format: number;
+  readonly clusterId: string;
+  readonly lineage: string;
+  readonly nodeId: string;
+  readonly incarnation: number;
+  /** Segments of this cluster are cut at this size, for ever: cutting is part of the history. */
+  readonly segmentBytes: number;
+};
+
+export type NodeFileOptions = {
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly directory: string;
+  readonly nodeId: string;
+  readonly segmentBytes: number;
+};
+
+/** Reads the file, or writes the first one into an empty directory; raises the incarnation. */
+export async function openNodeFile(options: NodeFileOptions): Promise<NodeFile> {
+  const { disk, directory } = options;
+  const path = `${directory}/node.json`;
+  const bytes = await disk.readFile(path);
+  const before = bytes === undefined ? await freshNode(options) : parseNode(bytes, path);
+  if (before.format > DATA_FORMAT) {
+    throw new RefusedError(
+      `${directory} has data format ${before.format}, this release knows ${DATA_FORMAT}: a newer one wrote it`,
+    );
+  }
+  if (before.nodeId !== options.nodeId) {
+    throw new RefusedError(
+      `${directory} belongs to node ${before.nodeId}, the configuration says ${options.nodeId}: ` +
+        "is it the right directory?",
+    );
+  }
+  const node = { ...before, format: DATA_FORMAT, incarnation: before.incarnation + 1 };
+  await writeNode(disk, directory, node);
+  return node;
+}
+
+async function freshNode(options: NodeFileOptions): Promise<NodeFile> {
+  const foreign = (await options.disk.list(options.directory)).filter((name) => !OWN_NAMES.has(name));
+  if (foreign.length > 0) {
+    throw new RefusedError(
+      `${options.directory} is not empty and not a data directory (it holds ${foreign[0]}): ` +
+        "give an empty or new one",
+    );
+  }
+  const id = (): string => Buffer.from(options.random.bytes(8)).toString("hex");
+  const { nodeId, segmentBytes } = options;
+  return { format: DATA_FORMAT, clusterId: id(), lineage: id(), nodeId, incarnation: 0, segmentBytes };
+}
+
+/** What an interrupted first start or a mount point leaves behind. */
+const OWN_NAMES = new Set(["lock", "node.json.new", "lost+found"]);
+
+function parseNode(bytes: Uint8Array, path: string): NodeFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (error) {
+    throw new RefusedError(`${path} is damaged. Restore it from a backup`, { cause: error });
+  }
+  if (!isNode(value))
+    throw new RefusedError(`${path} is damaged: fields are missing. Restore it from a backup`);
+  return value;
+}
+
+function isNode(value: unknown): value is NodeFile {
+  const node = value as Partial<NodeFile> | null;
+  return (
+    typeof node === "object" &&
+    node !== null &&
+    Number.isSafeInteger(node.format) &&
+    Number.isSafeInteger(node.incarnation) &&
+    Number.isSafeInteger(node.segmentBytes) &&
+    [node.clusterId, node.lineage, node.nodeId].every((id) => typeof id === "string" && id.length > 0)
+  );
+}
+
+async function writeNode(disk: Disk, directory: string, node: NodeFile): Promise<void> {
+  const path = `${directory}/node.json`;
+  const fresh = await disk.open(`${path}.new`, "write");
+  try {
+    const bytes = Buffer.from(`${JSON.stringify(node, undefined, 2)}\n`);
+    await fresh.write(bytes, 0);
+    await fresh.truncate(bytes.length);
+    await fresh.sync();
+  } finally {
+    await fresh.close();
+  }
+  // A crash before this leaves the old file, after it the new one: never half of one.
+  await disk.rename(`${path}.new`, path);
+  await disk.syncDirectory(directory);
+}

@@ -1,0 +1,285 @@
+/**
+ * The order of effects: proposals are gathered into entries, made stable, committed, applied, answered, and in
+ * that order only. One log write is in flight; while it syncs, the next batch gathers, so load makes batches and
+ * no timer adds latency. Consensus decides in raft/, bytes are store/'s, meaning is state/'s; this loop joins
+ * them and knows what to do when the disk is full (wait, refuse) or broken (stop: promises P7, P9).
+ */
+import { assert } from "../base/assert.ts";
+import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import type { LogIndex } from "../base/units.ts";
+import type { Clock } from "../ports/clock.ts";
+import { systemErrorCode } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { ReplicatedLog } from "../ports/replicated-log.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import { RecordType } from "../segment/record.ts";
+import type { Chunk, Command, CommandResult } from "../state/command.ts";
+import type { Log } from "../store/log.ts";
+import type { AckedWriter } from "./acked-writer.ts";
+import type { Applier } from "./applier.ts";
+import type { DiskGuard } from "./disk-guard.ts";
+import { encodeEntry, pendingEntry } from "./entry.ts";
+import type { PendingEntry, PlacedEntry } from "./entry.ts";
+import { ProposalQueue } from "./proposal-queue.ts";
+
+/** A batch is closed at this size; it is also the most that one disk write carries, beside a large entry. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const FULL_DISK_RETRY_MS = 250;
+
+export type ReplicaOptions = {
+  readonly raft: RawNode<PendingEntry>;
+  readonly log: Log;
+  readonly applier: Applier;
+  readonly acked: AckedWriter;
+  readonly guard: DiskGuard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly payloadEntriesMax: number;
+  readonly pendingCountMax: number;
+  readonly pendingBytesMax: number;
+  /** Told once when the node must not go on. */
+  readonly onFatal: (error: unknown) => void;
+};
+
+export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
+  readonly #options: ReplicaOptions;
+  readonly #queue: ProposalQueue;
+  /** In the log, not applied yet, in order. */
+  #placed: PlacedEntry[] = [];
+  #wake: (() => void) | undefined;
+  #stopping = false;
+  #failure: unknown;
+  #diskFull = false;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#queue = new ProposalQueue({ countMax: options.pendingCountMax, bytesMax: options.pendingBytesMax });
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#options.applier.appliedIndex;
+  }
+
+  get commitIndex(): LogIndex {
+    return this.#options.raft.commitIndex;
+  }
+
+  get term(): number {
+    return this.#options.raft.term;
+  }
+
+  /** Why nothing can be written, or `undefined`. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** With one voter applied state is never behind what was acknowledged, here or elsewhere. */
+  readBarrier(): undefined {
+    return undefined;
+  }
+
+  async propose(command: Command): Promise<CommandResult> {
+    const [result] = await this.#submit([command], undefined);
+    return result as CommandResult;
+  }
+
+  proposeTogether(commands: readonly Command[]): Promise<readonly CommandResult[]> {
+    if (commands.length === 0) return Promise.resolve([]);
+    return this.#submit(commands, undefined);
+  }
+
+  async proposeChunk(chunk: Chunk): Promise<CommandResult> {
+    const [result] = await this.#submit([], chunk);
+    return result as CommandResult;
+  }
+
+  #submit(commands: readonly Command[], chunk: Chunk | undefined): Promise<readonly CommandResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#admit(commands, chunk);
+      const bytes = chunk?.bytes.length ?? bytesOf(commands);
+      this.#queue.push({ commands, chunk, bytes, group: commands.length > 1, resolve, reject });
+      this.#wake?.();
+    });
+  }
+
+  #admit(commands: readonly Command[], chunk: Chunk | undefined): void {
+    if (this.#stopping || this.#failure !== undefined) throw new UnavailableError("this node is stopping");
+    const { refusal } = this.#options.guard;
+    if (refusal === "none" && !this.#diskFull) return;
+    const frees = chunk === undefined && commands.every(freesSpace);
+    if (frees && !this.#diskFull) return;
+    const bodies = chunk !== undefined || commands.some(bringsBytes);
+    if (refusal === "bodies" && !bodies && !this.#diskFull) return;
+    throw new BusyError("the disk is nearly full: writes are refused until there is space");
+  }
+
+  /**
+   * The loop. Ends after `stop`, when everything that was admitted is answered; a failure that must end the
+   * process is given to `onFatal`.
+   */
+  async run(): Promise<void> {
+    try {
+      while (!(this.#stopping && this.#queue.length === 0)) await this.#turn();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#queue.length === 0) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+      // Whatever else arrived in this turn of the event loop comes along in the same batch.
+      await this.#options.clock.yieldToOthers();
+    }
+    this.#gather();
+    while (this.#options.log.gatheredEntries > 0) {
+      const committed = this.#takeCommitted();
+      // Applying what the last write committed overlaps with this write.
+      await Promise.all([this.#makeStable(), this.#apply(committed)]);
+      this.#gather();
+    }
+    await this.#apply(this.#takeCommitted());
+  }
+
+  async #apply(committed: readonly PlacedEntry[]): Promise<void> {
+    await this.#options.applier.applyPlaced(committed);
+    this.#acknowledge();
+  }
+
+  #acknowledge(): void {
+    const { raft, applier, acked, log } = this.#options;
+    if (applier.appliedIndex === raft.appliedIndex) return;
+    raft.applied(applier.appliedIndex);
+    acked.acknowledged(applier.appliedIndex);
+    void log.sealThrough(raft.commitIndex).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Moves waiting proposals into the batch that gathers, up to its size. */
+  #gather(): void {
+    const { log, raft, clock, payloadEntriesMax, telemetry } = this.#options;
+    while (this.#queue.length > 0 && log.gatheredBytes < BATCH_BYTES) {
+      const proposals = this.#queue.takeEntry(payloadEntriesMax, BATCH_BYTES - log.gatheredBytes);
+      const entry = pendingEntry(proposals, clock.nowMs());
+      telemetry.batchEntries(Math.max(1, entry.commands.length));
+      const outcome = raft.propose([entry]);
+      assert(outcome.kind === "accepted", "a single voter leads its term");
+    }
+    this.#placeReady();
+  }
+
+  /** Appends to the gathering batch what the core wants to be stable. */
+  #placeReady(): void {
+    const { log, raft } = this.#options;
+    for (const { index, term, data } of raft.ready().entries) {
+      const entry = data ?? BLANK;
+      const position = log.add({ type: entry.type, index, term }, (writer, start) => {
+        if (data !== undefined) encodeEntry(writer, data, start);
+      });
+      this.#placed.push({ entry, position });
+    }
+  }
+
+  /** Writes the gathered batch. A full disk is waited for; every other error ends the node. */
+  async #makeStable(): Promise<void> {
+    const { log, raft, clock, telemetry } = this.#options;
+    const startMs = clock.monotonicMs();
+    const bytes = log.gatheredBytes;
+    for (;;) {
+      try {
+        await log.write();
+        break;
+      } catch (error) {
+        if (systemErrorCode(error) !== "ENOSPC") throw error;
+        await this.#waitForSpace();
+      }
+    }
+    this.#diskFull = false;
+    telemetry.logWrite((clock.monotonicMs() - startMs) / 1000, bytes);
+    raft.persistedEntries(log.stableIndex, log.stableTerm);
+  }
+
+  async #waitForSpace(): Promise<void> {
+    const { guard, clock, logger } = this.#options;
+    if (await guard.releaseReserve()) return;
+    if (!this.#diskFull) logger.error("the disk is full: the log waits for space");
+    this.#diskFull = true;
+    this.#queue.rejectAll(new BusyError("the disk is full: writes are refused until there is space"));
+    await clock.sleep(FULL_DISK_RETRY_MS);
+    if (this.#stopping) throw new UnavailableError("stopped while the disk was full");
+  }
+
+  #takeCommitted(): readonly PlacedEntry[] {
+    const { commitIndex } = this.#options.raft;
+    const count = this.#placed.findIndex(({ position }) => position.index > commitIndex);
+    return this.#placed.splice(0, count === -1 ? this.#placed.length : count);
+  }
+
+  /** Applies what is committed without the loop, at start. */
+  async applyCommitted(): Promise<void> {
+    await this.#apply(this.#takeCommitted());
+  }
+
+  /** Makes one batch stable and applies nothing: the first entry of a term, at start. */
+  async persistReady(): Promise<void> {
+    this.#placeReady();
+    await this.#makeStable();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    const unknown = new UnknownOutcomeError("this node failed before it could tell", { cause: error });
+    for (const { entry } of this.#placed) for (const proposal of entry.proposals) proposal.reject(unknown);
+    this.#placed = [];
+    this.#queue.rejectAll(new UnavailableError("this node failed", { cause: error }));
+    this.#options.onFatal(error);
+  }
+
+  /** Refuses new proposals; `run` ends when the admitted ones are answered. */
+  stop(): void {
+    this.#stopping = true;
+    this.#wake?.();
+  }
+}
+
+const BLANK: PendingEntry = {
+  timeMs: 0,
+  type: RecordType.noop,
+  commands: [],
+  chunk: undefined,
+  bodyOffset: 0,
+  proposals: [],
+};
+
+/** Size of a command beside its body: names, attributes; for the bounds only. */
+const COMMAND_BYTES = 256;
+
+function bytesOf(commands: readonly Command[]): number {
+  let bytes = 0;
+  for (const command of commands) {
+    bytes += COMMAND_BYTES;
+    if ("body" in command && command.body.kind === "bytes") bytes += command.body.bytes.length;
+  }
+  return bytes;
+}
+
+function bringsBytes(command: Command): boolean {
+  return command.kind === "putObject" || command.kind === "putPart";
+}
+
+function freesSpace(command: Command): boolean {
+  switch (command.kind) {
+    case "deleteObject":
+    case "deleteBucket":
+    case "abortUpload":
+    case "abortBody":
+    case "reapBody":
+    case "reapParts":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,356 @@
+/**
+ * A data directory in operation: opens it in the order that RULES.md asks for, runs its loops, and closes it so
+ * that the next start replays nothing. Everything above works with the members; everything below is joined here.
+ */
+import { RefusedError } from "../base/errors.ts";
+import { logIndex } from "../base/units.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { DirectoryLock, Disk } from "../ports/disk.ts";
+import type { IndexStore } from "../ports/index-store.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Random } from "../ports/random.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+import { RawNode } from "../raft/raw-node.ts";
+import { AckedFile } from "../store/acked-file.ts";
+import { Log } from "../store/log.ts";
+import { recoverLog } from "../store/log-recovery.ts";
+import type { RecoveredLog } from "../store/log-recovery.ts";
+import { ObjectCache } from "../store/object-cache.ts";
+import { ObjectReader } from "../store/object-reader.ts";
+import { openIndex } from "../store/open-index.ts";
+import type { OpenedIndex } from "../store/open-index.ts";
+import { ReadPace } from "../store/read-pace.ts";
+import { ReadPins } from "../store/read-pins.ts";
+import { RecordReader } from "../store/record-reader.ts";
+import { SegmentFiles } from "../store/segment-files.ts";
+import { StateIndex } from "../store/state-index.ts";
+import { VoteFile } from "../store/vote-file.ts";
+import { ranges } from "../state/keys.ts";
+import { StateMachine } from "../state/state-machine.ts";
+import { AckedWriter } from "./acked-writer.ts";
+import { Applier } from "./applier.ts";
+import { DiskGuard } from "./disk-guard.ts";
+import type { PendingEntry } from "./entry.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { openNodeFile } from "./node-file.ts";
+import type { NodeFile } from "./node-file.ts";
+import { replay } from "./replay.ts";
+import { Replica } from "./replica.ts";
+
+export type StorageNodeOptions = {
+  readonly directory: string;
+  readonly nodeId: string;
+  readonly segmentBytes: number;
+  readonly cacheBytesMax: number;
+  readonly overlayRowsMax: number;
+  readonly overlayBytesMax: number;
+  readonly iteratorsMax: number;
+  readonly payloadEntriesMax: number;
+  readonly pendingWritesMax: number;
+  readonly pendingBytesMax: number;
+  /** Threads of the pool that reads may hold. */
+  readonly readThreadsMax: number;
+  readonly disk: Disk;
+  readonly openIndexStore: (path: string) => Promise<IndexStore>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  /** The node found something that forbids going on; the process has to end. */
+  readonly onFatal: (error: unknown) => void;
+};
+
+/** LevelDB needs some room for the files it makes when it is opened. */
+const REOPEN_BYTES_MIN = 32 * 1024 * 1024;
+
+type Opened = {
+  readonly lock: DirectoryLock;
+  readonly node: NodeFile;
+  readonly vote: VoteFile;
+  readonly acked: AckedFile;
+  readonly files: SegmentFiles;
+  readonly recovered: RecoveredLog;
+  readonly index: OpenedIndex;
+};
+
+export class StorageNode {
+  readonly node: NodeFile;
+  readonly replica: Replica;
+  readonly index: StateIndex;
+  readonly state: StateMachine;
+  readonly cache: ObjectCache;
+  readonly reader: ObjectReader;
+  readonly guard: DiskGuard;
+  readonly replayedEntries: number;
+  readonly indexRebuilt: string | undefined;
+  readonly #parts: Parts;
+  readonly #loops: Loops;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts, loops: Loops, replayedEntries: number) {
+    this.#parts = parts;
+    this.#loops = loops;
+    this.node = parts.opened.node;
+    this.replica = parts.replica;
+    this.index = parts.index;
+    this.state = parts.state;
+    this.cache = parts.cache;
+    this.reader = parts.reader;
+    this.guard = parts.guard;
+    this.replayedEntries = replayedEntries;
+    this.indexRebuilt = parts.opened.index.rebuilt;
+  }
+
+  /** Throws RefusedError where going on could lose or falsify something. */
+  static async open(options: StorageNodeOptions): Promise<StorageNode> {
+    const opened = await openFiles(options);
+    const parts = await assemble(options, opened);
+    const loops = startLoops(options, parts);
+    try {
+      const replayedEntries = await takeOffice(options, parts);
+      loops.add(parts.replica.run());
+      loops.add(parts.housekeeping.run(loops.signal));
+      return new StorageNode(parts, loops, replayedEntries);
+    } catch (error) {
+      await loops.stop();
+      await closeFiles(parts);
+      throw error;
+    }
+  }
+
+  /** Incarnation of this gateway, as it stands in what it names. */
+  get incarnation(): string {
+    return incarnationOf(this.node);
+  }
+
+  /** Answers what was admitted, flushes, and leaves exact marks. Closing twice is harmless. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.replica.stop();
+    await this.#loops.stop();
+    await closeFiles(this.#parts);
+  }
+}
+
+function incarnationOf(node: NodeFile): string {
+  return `${node.nodeId}.${node.incarnation.toString(36)}`;
+}
+
+/** Loops that run beside each other; the first failure is fatal. */
+class Loops {
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  readonly #onFatal: (error: unknown) => void;
+
+  constructor(onFatal: (error: unknown) => void) {
+    this.#onFatal = onFatal;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  add(loop: Promise<void>): void {
+    this.#running.push(
+      loop.catch((error: unknown) => {
+        if (!this.signal.aborted) this.#onFatal(error);
+      }),
+    );
+  }
+
+  /** The replica's loop ends by its own `stop`; the others by the signal, after it. */
+  async stop(): Promise<void> {
+    await this.#running[REPLICA_LOOP];
+    this.#abort.abort();
+    await Promise.all(this.#running);
+  }
+}
+const REPLICA_LOOP = 3;
+
+async function openFiles(options: StorageNodeOptions): Promise<Opened> {
+  const { disk, directory, random, nodeId, segmentBytes, logger } = options;
+  await disk.makeDirectory(directory);
+  const lock = await disk.lock(`${directory}/lock`);
+  if (lock === undefined) {
+    throw new RefusedError(`another process uses ${directory}. Stop it, or give this one its own --data-dir`);
+  }
+  const undo: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const node = await openNodeFile({ disk, random, directory, nodeId, segmentBytes });
+    await disk.makeDirectory(`${directory}/log`);
+    const vote = await VoteFile.open(disk, `${directory}/vote`);
+    undo.unshift(() => vote.close());
+    const acked = await AckedFile.open(disk, `${directory}/acked`);
+    undo.unshift(() => acked.close());
+    // The names of everything made so far; without it a power cut could leave a log without its vote.
+    await disk.syncDirectory(directory);
+    const files = new SegmentFiles(disk, `${directory}/log`);
+    const recovered = await recoverLog({
+      disk,
+      files,
+      segmentBytesMax: node.segmentBytes,
+      ackedIndex: acked.index,
+      logger,
+    });
+    if (recovered.lastTerm > vote.vote.term) {
+      throw new RefusedError(
+        `the log of ${directory} reaches term ${recovered.lastTerm}, its vote only ${vote.vote.term}: ` +
+          "the vote file is older than the log. Restore both from the same moment",
+      );
+    }
+    const index = await openIndex({
+      disk,
+      directory: `${directory}/index`,
+      open: options.openIndexStore,
+      logger,
+    });
+    undo.unshift(() => index.store.close());
+    if (index.appliedIndex > recovered.lastIndex) {
+      throw new RefusedError(
+        `the index of ${directory} has applied entry ${index.appliedIndex}, but the log ends at ` +
+          `${recovered.lastIndex}: segment files are missing. Restore them`,
+      );
+    }
+    return { lock, node, vote, acked, files, recovered, index };
+  } catch (error) {
+    for (const step of undo) await step();
+    throw error;
+  }
+}
+
+type Parts = {
+  readonly opened: Opened;
+  readonly index: StateIndex;
+  readonly state: StateMachine;
+  readonly cache: ObjectCache;
+  readonly reader: ObjectReader;
+  readonly guard: DiskGuard;
+  readonly log: Log;
+  readonly raft: RawNode<PendingEntry>;
+  readonly applier: Applier;
+  readonly acked: AckedWriter;
+  readonly replica: Replica;
+  readonly housekeeping: Housekeeping;
+};
+
+async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Parts> {
+  const { disk, directory, clock, logger } = options;
+  const index = new StateIndex({
+    store: opened.index.store,
+    reopen: reopener(options),
+    clock,
+    logger,
+    appliedIndex: opened.index.appliedIndex,
+    flushNumber: opened.index.flushNumber,
+    rowsMax: options.overlayRowsMax,
+    bytesMax: options.overlayBytesMax,
+    iteratorsMax: options.iteratorsMax,
+  });
+  const cache = new ObjectCache({ bytesMax: options.cacheBytesMax });
+  const state = new StateMachine(index, cache);
+  await loadSegments(index, state);
+  const pace = new ReadPace(clock);
+  const pins = new ReadPins();
+  const records = new RecordReader(opened.files, state.segments, { readsMax: options.readThreadsMax });
+  const reader = new ObjectReader({ index, cache, buckets: state.buckets, records, pace, pins });
+  const segmentBytesMax = opened.node.segmentBytes;
+  const guard = new DiskGuard({ disk, directory, segmentBytesMax, clock, logger });
+  const log = new Log({ disk, files: opened.files, segmentBytesMax, recovered: opened.recovered });
+  const { vote } = opened.vote;
+  const raft = new RawNode<PendingEntry>({
+    id: options.nodeId,
+    voters: [options.nodeId],
+    hardState: vote,
+    lastIndex: opened.recovered.lastIndex,
+    lastTerm: opened.recovered.lastTerm,
+    appliedIndex: logIndex(opened.index.appliedIndex),
+  });
+  const applier = new Applier({ index, state, clock, pace });
+  const acked = new AckedWriter(opened.acked, clock);
+  const replica = new Replica({
+    raft,
+    log,
+    applier,
+    acked,
+    guard,
+    clock,
+    logger,
+    telemetry: options.telemetry,
+    payloadEntriesMax: options.payloadEntriesMax,
+    pendingCountMax: options.pendingWritesMax,
+    pendingBytesMax: options.pendingBytesMax,
+    onFatal: options.onFatal,
+  });
+  const incarnation = incarnationOf(opened.node);
+  const housekeeping = new Housekeeping({ replica, index, state, pins, clock, logger, incarnation });
+  return { opened, index, state, cache, reader, guard, log, raft, applier, acked, replica, housekeeping };
+}
+
+function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {
+  return async (old) => {
+    const { freeBytes } = await options.disk.space(options.directory);
+    if (freeBytes < REOPEN_BYTES_MIN) throw new Error(`only ${freeBytes} bytes are free`);
+    await old.close();
+    return await options.openIndexStore(`${options.directory}/index`);
+  };
+}
+
+async function loadSegments(index: StateIndex, state: StateMachine): Promise<void> {
+  const iterator = await index.iterate(ranges.segments);
+  try {
+    for (;;) {
+      const page = await iterator.next(1000);
+      if (page.length === 0) return;
+      for (const [key, value] of page) state.segments.load(key, value);
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+function startLoops(options: StorageNodeOptions, parts: Parts): Loops {
+  const loops = new Loops(options.onFatal);
+  loops.add(parts.index.run(loops.signal));
+  loops.add(parts.guard.run(loops.signal));
+  loops.add(parts.acked.run(loops.signal));
+  return loops;
+}
+
+/** Votes for itself, opens the term, and applies what the log has and the index has not. */
+async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<number> {
+  const { raft, opened, cache, replica } = parts;
+  await parts.guard.check();
+  raft.campaign();
+  const { hardState } = raft.ready();
+  if (hardState === undefined) throw new RefusedError("a candidate has no vote to keep");
+  await opened.vote.write(hardState);
+  raft.persistedHardState(hardState);
+  await replica.persistReady();
+  cache.filling = false;
+  const replayed = await replay({
+    recovered: opened.recovered,
+    files: opened.files,
+    segmentBytesMax: opened.node.segmentBytes,
+    index: parts.index,
+    applier: parts.applier,
+    clock: options.clock,
+    through: opened.recovered.lastIndex,
+  });
+  cache.filling = true;
+  await replica.applyCommitted();
+  return replayed;
+}
+
+async function closeFiles(parts: Parts): Promise<void> {
+  const { opened } = parts;
+  await parts.index.close();
+  await parts.log.close();
+  await parts.acked.close();
+  await opened.vote.close();
+  await opened.files.close();
+  await opened.lock.release();
+}

@@ -1,0 +1,120 @@
+/**
+ * A strict reader for the few XML documents that requests carry. A lenient one deletes the wrong object: text
+ * is kept exactly (spaces, leading zeros, references decoded), and everything a request document has no use
+ * for is refused: DOCTYPE, processing instructions, unknown entities, text between elements, depth, size.
+ *
+ * Bytes may be pushed as they arrive, so that a large document costs no long slice of the event loop. The
+ * result is a small tree; request-documents.ts says what must be in it. Names are local: with the S3
+ * namespace, another prefix for it, or none.
+ */
+
+import { SaxesParser } from "saxes";
+import type { SaxesTagNS } from "saxes";
+
+import { s3Error } from "./errors.ts";
+import type { S3Error } from "./errors.ts";
+
+export type XmlElement = {
+  readonly name: string;
+  /** Empty where there are children. */
+  readonly text: string;
+  readonly children: readonly XmlElement[];
+};
+
+type OpenElement = { readonly name: string; text: string; readonly children: XmlElement[] };
+
+const DEPTH_MAX = 10;
+const ELEMENTS_MAX = 200_000;
+const NOT_BLANK = /[^ \t\r\n]/;
+
+export function malformedXml(cause?: unknown): S3Error {
+  return s3Error("MalformedXML", cause === undefined ? {} : { cause });
+}
+
+export class XmlReader {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #elements = 0;
+  readonly #open: OpenElement[] = [];
+  #root: XmlElement | undefined;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  readonly #parser = new SaxesParser({ xmlns: true, fragment: false });
+
+  constructor(options: { readonly bytesMax: number }) {
+    this.#bytesMax = options.bytesMax;
+    const parser = this.#parser;
+    parser.on("error", (error) => {
+      throw malformedXml(error);
+    });
+    parser.on("doctype", () => {
+      throw malformedXml();
+    });
+    parser.on("processinginstruction", () => {
+      throw malformedXml();
+    });
+    parser.on("xmldecl", (declaration) => {
+      // The bytes were decoded as UTF-8 before the declaration could be read.
+      if (declaration.encoding !== undefined && declaration.encoding.toLowerCase() !== "utf-8")
+        throw malformedXml();
+    });
+    parser.on("opentag", (tag) => this.#openElement(tag));
+    parser.on("text", (text) => this.#addText(text));
+    parser.on("cdata", (text) => this.#addText(text));
+    parser.on("closetag", () => this.#closeElement());
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#bytesMax) {
+      throw s3Error("MaxMessageLengthExceeded", {
+        fields: { MaxMessageLengthBytes: String(this.#bytesMax) },
+      });
+    }
+    this.#parser.write(this.#decode(bytes, true));
+  }
+
+  end(): XmlElement {
+    const rest = this.#decode(undefined, false);
+    if (this.#bytes === 0) throw s3Error("MissingRequestBodyError");
+    this.#parser.write(rest).close();
+    if (this.#root === undefined) throw malformedXml();
+    return this.#root;
+  }
+
+  #decode(bytes: Uint8Array | undefined, stream: boolean): string {
+    try {
+      return this.#decoder.decode(bytes, { stream });
+    } catch (error) {
+      throw malformedXml(error);
+    }
+  }
+
+  #openElement(tag: SaxesTagNS): void {
+    if (this.#open.length >= DEPTH_MAX || ++this.#elements > ELEMENTS_MAX) throw malformedXml();
+    this.#open.push({ name: tag.local, text: "", children: [] });
+  }
+
+  #addText(text: string): void {
+    const top = this.#open.at(-1);
+    if (top !== undefined) top.text += text;
+    else if (NOT_BLANK.test(text)) throw malformedXml();
+  }
+
+  #closeElement(): void {
+    const closed = this.#open.pop();
+    if (closed === undefined) throw malformedXml();
+    const { name, children } = closed;
+    if (children.length > 0 && NOT_BLANK.test(closed.text)) throw malformedXml();
+    const element: XmlElement = { name, text: children.length > 0 ? "" : closed.text, children };
+    const parent = this.#open.at(-1);
+    if (parent === undefined) this.#root = element;
+    else parent.children.push(element);
+  }
+}
+
+/** For documents that are all there. */
+export function readXml(body: Uint8Array, options: { readonly bytesMax: number }): XmlElement {
+  const reader = new XmlReader(options);
+  reader.push(body);
+  return reader.end();
+}

@@ -1,0 +1,284 @@
+/**
+ * What the service offers to its callers (the HTTP edge, the library, the benches), as types: buckets, objects,
+ * multipart uploads. Outcomes that a caller has to handle are unions; everything else is thrown:
+ * `BusyError` (a bound was reached: 503 SlowDown), `UnknownOutcomeError` (the write may or may not happen),
+ * `DamageError` (bytes at rest do not match their checksum), `UnavailableError` (the node stopped itself).
+ * Names and keys are checked by the caller; etags are without quotes.
+ */
+import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
+import type { WriteCondition } from "../state/command.ts";
+import type { UploadChecksum } from "../state/rows.ts";
+
+export type BucketInfo = {
+  readonly name: string;
+  readonly owner: string;
+  readonly createdMs: number;
+  /** LocationConstraint given at creation, empty for none. */
+  readonly location: string;
+};
+
+export interface BucketService {
+  create(bucket: {
+    readonly name: string;
+    readonly owner: string;
+    readonly location: string;
+  }): Promise<{ readonly kind: "created" } | { readonly kind: "exists"; readonly owner: string }>;
+  delete(name: string): Promise<{ readonly kind: "deleted" | "noSuchBucket" | "bucketNotEmpty" }>;
+  /** Synchronous: the bucket table is in memory or one local read away. */
+  find(name: string): BucketInfo | undefined;
+  /** In byte order of the names, those after `after`. */
+  list(query: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<{ readonly buckets: readonly BucketInfo[]; readonly truncated: boolean }>;
+}
+
+/** An object as readers get it. Instances are shared by concurrent readers: never change one. */
+export type FoundObject = {
+  readonly size: number;
+  readonly modifiedMs: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly attributes: Attributes;
+  /** The whole body if it is small enough to have come along; read others with `read`. */
+  readonly bytes: Uint8Array | undefined;
+  /** Number of parts of an object that was uploaded in parts, else 0. */
+  readonly partCount: number;
+  /** A place for the edge to keep what it derived from this object (prebuilt headers); starts undefined. */
+  edge: unknown;
+};
+
+export type PutBody =
+  /** The bytes become the store's: the caller must not change them any more. At most SMALL_BODY_BYTES_MAX. */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** What a BodyWriter wrote. */
+  | { readonly kind: "written"; readonly writer: BodyWriter };
+
+/** Bodies up to this size travel inside the command and are put in one step. */
+export const SMALL_BODY_BYTES_MAX = 64 * 1024;
+/** The most a single `write` of a BodyWriter takes; all but the last write of a body should be of this size. */
+export const CHUNK_BYTES_MAX = 1024 * 1024;
+
+/**
+ * A body on its way in. Writes are proposals that go on in the background; `write` waits only while too many are
+ * under way, and rejects when an earlier one failed. Naming the writer in a put finishes it; `abort` gives the
+ * body up and is harmless afterwards.
+ */
+export interface BodyWriter {
+  readonly size: number;
+  /** The bytes become the store's. */
+  write(bytes: Uint8Array): Promise<void>;
+  abort(): void;
+}
+
+export type PutObjectInput = {
+  readonly bucket: string;
+  readonly key: string;
+  /** Hex MD5 of the body. */
+  readonly etag: string;
+  readonly attributes: Attributes;
+  readonly body: PutBody;
+  readonly condition: WriteCondition;
+};
+
+export type PutOutcome =
+  | { readonly kind: "put"; readonly etag: string; readonly modifiedMs: number }
+  | { readonly kind: "noSuchBucket" }
+  | { readonly kind: "noSuchKey" }
+  | { readonly kind: "preconditionFailed" };
+
+export type DeleteOutcome =
+  | { readonly kind: "deleted" }
+  | { readonly kind: "noSuchBucket" }
+  | { readonly kind: "noSuchKey" }
+  | { readonly kind: "preconditionFailed" };
+
+export type ListedObject = {
+  readonly key: string;
+  readonly size: number;
+  readonly modifiedMs: number;
+  readonly etag: string;
+  /** Of a stored checksum; its value is not part of listings. */
+  readonly checksum: UploadChecksum | undefined;
+};
+
+/** Batches of a listing, in UTF-8 byte order of the keys, over one consistent view. */
+export interface ObjectCursor {
+  /** Up to `limit` entries; empty at the end. */
+  next(limit: number): Promise<readonly ListedObject[]>;
+  /** Continues at the first key that is not below `key`. */
+  seek(key: string): void;
+  close(): Promise<void>;
+}
+
+export interface ObjectService {
+  /**
+   * The current object at bucket + "/" + key: the value itself on a hit in memory, else a promise.
+   * Absent objects (and buckets) are `undefined`.
+   */
+  find(path: string): FoundObject | undefined | Promise<FoundObject | undefined>;
+  /** Bytes [start, end) of a body in verified pieces; throws DamageError before a wrong byte leaves. */
+  read(
+    object: FoundObject,
+    range: { readonly start: number; readonly end: number },
+    options: { readonly signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+  /** Byte range [start, end) of part `partNumber` (1-based) of an object, or `undefined` if it has no such part. */
+  partRange(
+    object: FoundObject,
+    partNumber: number,
+  ): { readonly start: number; readonly end: number } | undefined;
+  startBody(): BodyWriter;
+  put(input: PutObjectInput): Promise<PutOutcome>;
+  /** All in one log entry, in order; one outcome each. */
+  putMany(inputs: readonly PutObjectInput[]): Promise<readonly PutOutcome[]>;
+  delete(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly condition: WriteCondition;
+  }): Promise<DeleteOutcome>;
+  /** All in one log entry, in order; one outcome each. */
+  deleteMany(bucket: string, keys: readonly string[]): Promise<readonly DeleteOutcome[]>;
+  /** Keys at or after `from` that start with `prefix`. `undefined`: no such bucket. */
+  list(query: {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly from: string;
+  }): Promise<ObjectCursor | undefined>;
+}
+
+export type PartInfo = {
+  readonly partNumber: number;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedMs: number;
+  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined;
+};
+
+export type UploadInfo = {
+  readonly uploadId: string;
+  readonly key: string;
+  readonly owner: string;
+  readonly initiatedMs: number;
+  readonly checksum: UploadChecksum | undefined;
+};
+
+export type CompletePart = {
+  readonly partNumber: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined;
+};
+
+export type CompleteOutcome =
+  | {
+      readonly kind: "completed";
+      readonly etag: string;
+      readonly size: number;
+      readonly checksum: StoredChecksum | undefined;
+    }
+  | { readonly kind: "noSuchBucket" | "noSuchKey" | "noSuchUpload" | "preconditionFailed" }
+  /** A named part is absent or another than named. */
+  | { readonly kind: "invalidPart"; readonly partNumber: number }
+  /** All parts but the last must have 5 MiB. */
+  | {
+      readonly kind: "entityTooSmall";
+      readonly partNumber: number;
+      readonly size: number;
+      readonly etag: string;
+    }
+  /** The parts add up to another size than the client expected. */
+  | { readonly kind: "wrongSize"; readonly size: number }
+  /** The checksum that the client expected of the whole object is another. */
+  | { readonly kind: "badDigest"; readonly algorithm: ChecksumAlgorithm };
+
+export interface UploadService {
+  create(input: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly owner: string;
+    readonly attributes: Attributes;
+    readonly checksum: UploadChecksum | undefined;
+  }): Promise<{ readonly kind: "created"; readonly uploadId: string } | { readonly kind: "noSuchBucket" }>;
+  /** An open upload of exactly this bucket and key; completed ones are `undefined`. */
+  find(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly uploadId: string;
+  }): Promise<(UploadInfo & { readonly attributes: Attributes }) | undefined>;
+  putPart(input: {
+    readonly uploadId: string;
+    readonly partNumber: number;
+    readonly etag: string;
+    readonly checksum: StoredChecksum | undefined;
+    readonly body: PutBody;
+  }): Promise<{ readonly kind: "put" } | { readonly kind: "noSuchUpload" }>;
+  /** Parts with numbers above `after`, in order. */
+  listParts(query: {
+    readonly uploadId: string;
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<{ readonly parts: readonly PartInfo[]; readonly truncated: boolean }>;
+  /** Parts must be in ascending order (checked by the caller). A repeated Complete gets the same answer. */
+  complete(input: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly uploadId: string;
+    readonly parts: readonly CompletePart[];
+    readonly condition: WriteCondition;
+    /** What the client expects of the whole object, base64. */
+    readonly expectedChecksum: StoredChecksum | undefined;
+    readonly expectedSize: number | undefined;
+  }): Promise<CompleteOutcome>;
+  abort(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly uploadId: string;
+  }): Promise<{ readonly kind: "aborted" | "noSuchUpload" }>;
+  /** Open uploads of a bucket in order of (key, upload id), after the given pair, keys starting with `prefix`. */
+  list(query: {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly after: { readonly key: string; readonly uploadId: string } | undefined;
+    readonly limit: number;
+  }): Promise<{ readonly uploads: readonly UploadInfo[]; readonly truncated: boolean } | undefined>;
+}
+
+export type Identity = {
+  readonly accountId: string;
+  readonly displayName: string;
+  readonly accessKey: string;
+};
+
+export interface IdentityService {
+  /** The account and secret behind an access key. */
+  find(accessKey: string): { readonly identity: Identity; readonly secretKey: string } | undefined;
+}
+
+/** Facts for readiness and metrics. */
+export type NodeStatus = {
+  readonly nodeId: string;
+  readonly ready: boolean;
+  /** Why not, or what is wrong although it serves. */
+  readonly reason: string | undefined;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly segments: number;
+  readonly logBytes: number;
+  readonly liveBytes: number;
+  readonly overlayRows: number;
+  readonly cacheBytes: number;
+  readonly cacheEntries: number;
+  readonly diskFreeBytes: number;
+  readonly writesRefused: "none" | "bodies" | "allButDeletes";
+};
+
+export interface Service {
+  readonly buckets: BucketService;
+  readonly objects: ObjectService;
+  readonly uploads: UploadService;
+  readonly identities: IdentityService;
+  status(): NodeStatus;
+}

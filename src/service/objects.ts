@@ -1,0 +1,138 @@
+/** Objects: read, written, deleted and listed. Writes are proposals; what they mean is decided in apply. */
+import { DamageError } from "../base/errors.ts";
+import type { ReplicatedLog } from "../ports/replicated-log.ts";
+import { placeOfPart } from "../store/object-reader.ts";
+import type { ObjectReader } from "../store/object-reader.ts";
+import type { StoredObject } from "../store/object-cache.ts";
+import type { StateIndex } from "../store/state-index.ts";
+import { checksumOfCode } from "../state/attributes.ts";
+import type { BucketTable } from "../state/bucket-table.ts";
+import type { Chunk, Command, CommandResult, PutObject, WriteCondition } from "../state/command.ts";
+import { keys, prefixRange } from "../state/keys.ts";
+import { parseObjectHead } from "../state/object-row.ts";
+import type {
+  BodyWriter,
+  DeleteOutcome,
+  FoundObject,
+  ListedObject,
+  ObjectCursor,
+  ObjectService,
+  PutObjectInput,
+  PutOutcome,
+} from "./api.ts";
+import type { Bodies } from "./bodies.ts";
+import { deleteOutcome, putOutcome } from "./put-outcome.ts";
+
+type Range = { readonly start: number; readonly end: number };
+
+export class Objects implements ObjectService {
+  readonly #log: ReplicatedLog<Command, Chunk, CommandResult>;
+  readonly #index: StateIndex;
+  readonly #table: BucketTable;
+  readonly #reader: ObjectReader;
+  readonly #bodies: Bodies;
+
+  constructor(parts: {
+    readonly log: ReplicatedLog<Command, Chunk, CommandResult>;
+    readonly index: StateIndex;
+    readonly buckets: BucketTable;
+    readonly reader: ObjectReader;
+    readonly bodies: Bodies;
+  }) {
+    this.#log = parts.log;
+    this.#index = parts.index;
+    this.#table = parts.buckets;
+    this.#reader = parts.reader;
+    this.#bodies = parts.bodies;
+  }
+
+  find(path: string): FoundObject | undefined | Promise<FoundObject | undefined> {
+    const barrier = this.#log.readBarrier();
+    if (barrier === undefined) return this.#reader.find(path);
+    return barrier.then(() => this.#reader.find(path));
+  }
+
+  async *read(
+    object: FoundObject,
+    range: Range,
+    options: { readonly signal: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    let missing = range.end - range.start;
+    for await (const piece of this.#reader.read(object as StoredObject, range)) {
+      if (options.signal.aborted) return;
+      missing -= piece.length;
+      yield piece;
+    }
+    if (missing !== 0) throw new DamageError(`a body of ${object.size} bytes lacks ${missing} of them`);
+  }
+
+  partRange(object: FoundObject, partNumber: number): Range | undefined {
+    const { runs } = object as StoredObject;
+    if (runs.length > 0) return placeOfPart(runs, partNumber);
+    return partNumber === 1 ? { start: 0, end: object.size } : undefined;
+  }
+
+  startBody(): BodyWriter {
+    return this.#bodies.start();
+  }
+
+  async put(input: PutObjectInput): Promise<PutOutcome> {
+    return putOutcome(await this.#bodies.propose(this.#command(input), input.body));
+  }
+
+  async putMany(inputs: readonly PutObjectInput[]): Promise<readonly PutOutcome[]> {
+    const results = await this.#log.proposeTogether(inputs.map((input) => this.#command(input)));
+    return results.map(putOutcome);
+  }
+
+  #command(input: PutObjectInput): PutObject {
+    return {
+      kind: "putObject",
+      bucket: input.bucket,
+      key: input.key,
+      etag: input.etag,
+      attributes: input.attributes,
+      body: this.#bodies.commandBody(input.body),
+      condition: input.condition,
+    };
+  }
+
+  async delete(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly condition: WriteCondition;
+  }): Promise<DeleteOutcome> {
+    return deleteOutcome(await this.#log.propose({ kind: "deleteObject", ...target }));
+  }
+
+  async deleteMany(bucket: string, objectKeys: readonly string[]): Promise<readonly DeleteOutcome[]> {
+    const condition: WriteCondition = { kind: "none" };
+    const results = await this.#log.proposeTogether(
+      objectKeys.map((key) => ({ kind: "deleteObject" as const, bucket, key, condition })),
+    );
+    return results.map(deleteOutcome);
+  }
+
+  async list(query: {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly from: string;
+  }): Promise<ObjectCursor | undefined> {
+    const bucket = this.#table.find(query.bucket);
+    if (bucket === undefined) return undefined;
+    const start = keys.objectPrefix(bucket.row.id);
+    const { to } = prefixRange(start + query.prefix);
+    const iterator = await this.#index.iterateText({ from: start + query.from, to });
+    return {
+      next: async (limit) => (await iterator.next(limit)).map((row) => listed(row, start.length)),
+      seek: (key) => iterator.seek(start + key),
+      close: () => iterator.close(),
+    };
+  }
+}
+
+function listed([key, row]: readonly [string, string], prefixLength: number): ListedObject {
+  const { size, modifiedMs, etag, checksumCode } = parseObjectHead(row);
+  const checksum = checksumCode === 0 ? undefined : checksumOfCode(checksumCode);
+  return { key: key.slice(prefixLength), size, modifiedMs, etag, checksum };
+}

@@ -1,0 +1,60 @@
+/** The service over one storage node: joins its parts and tells how it is. */
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { StorageNode } from "../replica/storage-node.ts";
+import type { NodeStatus, Service } from "./api.ts";
+import { Bodies } from "./bodies.ts";
+import { Buckets } from "./buckets.ts";
+import { Identities } from "./identities.ts";
+import { Objects } from "./objects.ts";
+import { Uploads } from "./uploads.ts";
+
+export class StoreService implements Service {
+  readonly buckets: Buckets;
+  readonly objects: Objects;
+  readonly uploads: Uploads;
+  readonly identities: Identities;
+  readonly #node: StorageNode;
+
+  constructor(
+    node: StorageNode,
+    options: {
+      readonly root: { readonly accessKey: string; readonly secretKey: string };
+      readonly clock: Clock;
+      readonly random: Random;
+    },
+  ) {
+    this.#node = node;
+    const { replica: log, index, reader } = node;
+    const { buckets } = node.state;
+    const { clock, random } = options;
+    const bodies = new Bodies(log, node.incarnation);
+    this.buckets = new Buckets({ log, index, buckets });
+    this.objects = new Objects({ log, index, buckets, reader, bodies });
+    this.uploads = new Uploads({ log, index, buckets, bodies, clock, random });
+    this.identities = new Identities(options.root);
+  }
+
+  status(): NodeStatus {
+    const { replica, index, state, cache, guard, node } = this.#node;
+    const { all } = state.segments;
+    const failed = replica.failure !== undefined;
+    const reason = failed ? String(replica.failure) : index.failing;
+    return {
+      nodeId: node.nodeId,
+      ready: !failed,
+      reason,
+      term: replica.term,
+      commitIndex: replica.commitIndex,
+      appliedIndex: replica.appliedIndex,
+      segments: all.length,
+      logBytes: all.reduce((sum, segment) => sum + segment.bytes, 0),
+      liveBytes: all.reduce((sum, segment) => sum + segment.liveBytes, 0),
+      overlayRows: index.overlayRows,
+      cacheBytes: cache.bytes,
+      cacheEntries: cache.count,
+      diskFreeBytes: guard.freeBytes,
+      writesRefused: guard.refusal,
+    };
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What a client says about an object and gets back with it: system headers, user metadata, checksum. One codec,
+ * used in commands, in object rows and in the rows of open uploads.
+ */
+import type { ByteReader, ByteWriter } from "../base/bytes.ts";
+import { FormatError } from "../base/bytes.ts";
+
+/** Stored system headers. The position in this list is the code at rest: append only. */
+export const STORED_HEADERS = [
+  "content-type",
+  "content-encoding",
+  "content-language",
+  "content-disposition",
+  "cache-control",
+  "expires",
+  "x-amz-website-redirect-location",
+  "x-amz-storage-class",
+] as const;
+export type StoredHeader = (typeof STORED_HEADERS)[number];
+
+/** The position in this list, plus one, is the code at rest: append only. */
+export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
+export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
+export type ChecksumType = "FULL_OBJECT" | "COMPOSITE";
+
+export type StoredChecksum = {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly type: ChecksumType;
+  /** Base64 as S3 shows it, with `-N` for a composite of N parts. */
+  readonly value: string;
+};
+
+export type Attributes = {
+  readonly headers: readonly (readonly [name: StoredHeader, value: string])[];
+  /** User metadata, names without `x-amz-meta-`, lower case. */
+  readonly metadata: readonly (readonly [name: string, value: string])[];
+  readonly checksum: StoredChecksum | undefined;
+};
+
+export const NO_ATTRIBUTES: Attributes = { headers: [], metadata: [], checksum: undefined };
+
+const headerCodes = new Map<string, number>(STORED_HEADERS.map((name, code) => [name, code]));
+
+/** Code of a checksum in rows and commands: 0 none, else algorithm + 16 for composite. */
+export function checksumCode(
+  algorithm: ChecksumAlgorithm | undefined,
+  type: ChecksumType | undefined,
+): number {
+  if (algorithm === undefined) return 0;
+  return CHECKSUM_ALGORITHMS.indexOf(algorithm) + 1 + (type === "COMPOSITE" ? 16 : 0);
+}
+
+export function checksumOfCode(
+  code: number,
+): { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType } | undefined {
+  if (code === 0) return undefined;
+  const algorithm = CHECKSUM_ALGORITHMS[(code & 15) - 1];
+  if (algorithm === undefined) throw new FormatError(`unknown checksum code ${code}`);
+  return { algorithm, type: code & 16 ? "COMPOSITE" : "FULL_OBJECT" };
+}
+
+export function writeAttributes(writer: ByteWriter, attributes: Attributes): void {
+  writer.varint(attributes.headers.length);
+  for (const [name, value] of attributes.headers) {
+    writer.u8(headerCodes.get(name) as number);
+    writer.text(value);
+  }
+  writer.varint(attributes.metadata.length);
+  for (const [name, value] of attributes.metadata) {
+    writer.text(name);
+    writer.text(value);
+  }
+  const { checksum } = attributes;
+  writer.u8(checksumCode(checksum?.algorithm, checksum?.type));
+  if (checksum !== undefined) writer.text(checksum.value);
+}
+
+export function readAttributes(reader: ByteReader): Attributes {
+  const headers: [StoredHeader, string][] = [];
+  for (let count = reader.varint(); count > 0; count--) {
+    const name = STORED_HEADERS[reader.u8()];
+    if (name === undefined) throw new FormatError("unknown header code");
+    headers.push([name, reader.text()]);
+  }
+  const metadata: [string, string][] = [];
+  for (let count = reader.varint(); count > 0; count--) metadata.push([reader.text(), reader.text()]);
+  const sum = checksumOfCode(reader.u8());
+  const checksum = sum === undefined ? undefined : { ...sum, value: reader.text() };
+  return { headers, metadata, checksum };
+}

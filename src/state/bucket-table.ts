@@ -1,0 +1,75 @@
+/**
+ * Buckets by name with their counters, decoded once. Apply is the only writer, so an entry here is never stale;
+ * counters are written to their row at the end of each entry. Bounded: the oldest clean entry goes first.
+ */
+import { keys } from "./keys.ts";
+import { rows } from "./rows.ts";
+import type { BucketCounters, BucketRow } from "./rows.ts";
+import type { StateView } from "./view.ts";
+
+export type BucketEntry = {
+  readonly row: BucketRow;
+  readonly counters: { -readonly [Field in keyof BucketCounters]: BucketCounters[Field] };
+};
+
+const NO_OBJECTS: BucketCounters = { objects: 0, bytes: 0 };
+const CACHED_BUCKETS_MAX = 4096;
+
+export class BucketTable {
+  readonly #view: StateView;
+  readonly #cached = new Map<string, BucketEntry>();
+  readonly #dirty = new Set<BucketEntry>();
+
+  constructor(view: StateView) {
+    this.#view = view;
+  }
+
+  find(name: string): BucketEntry | undefined {
+    const cached = this.#cached.get(name);
+    if (cached !== undefined) return cached;
+    const bytes = this.#view.get(keys.bucket(name));
+    if (bytes === undefined) return undefined;
+    const row = rows.bucket.decode(bytes);
+    const counters = this.#view.get(keys.bucketCounters(row.id));
+    const counted = counters === undefined ? NO_OBJECTS : rows.bucketCounters.decode(counters);
+    return this.#remember(name, { row, counters: { objects: counted.objects, bytes: counted.bytes } });
+  }
+
+  create(name: string, row: BucketRow): void {
+    this.#view.put(keys.bucket(name), rows.bucket.encode(row));
+    const entry = this.#remember(name, { row, counters: { objects: 0, bytes: 0 } });
+    this.#dirty.add(entry);
+  }
+
+  delete(name: string, entry: BucketEntry): void {
+    this.#cached.delete(name);
+    this.#dirty.delete(entry);
+    this.#view.delete(keys.bucket(name));
+    this.#view.delete(keys.bucketCounters(entry.row.id));
+  }
+
+  count(entry: BucketEntry, change: Partial<BucketCounters>): void {
+    entry.counters.objects += change.objects ?? 0;
+    entry.counters.bytes += change.bytes ?? 0;
+    this.#dirty.add(entry);
+  }
+
+  writeDirty(): void {
+    for (const { row, counters } of this.#dirty) {
+      this.#view.put(keys.bucketCounters(row.id), rows.bucketCounters.encode(counters));
+    }
+    this.#dirty.clear();
+  }
+
+  #remember(name: string, entry: BucketEntry): BucketEntry {
+    if (this.#cached.size >= CACHED_BUCKETS_MAX) {
+      for (const [oldest, value] of this.#cached) {
+        if (this.#dirty.has(value)) continue;
+        this.#cached.delete(oldest);
+        break;
+      }
+    }
+    this.#cached.set(name, entry);
+    return entry;
+  }
+}

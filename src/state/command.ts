@@ -1,0 +1,128 @@
+/**
+ * Commands: everything that changes the state, as the log holds it. The proposer has already put time, ids and
+ * randomness in; apply sees nothing else. Conditions travel in the command, because only apply can decide them.
+ */
+import type { Attributes, StoredChecksum } from "./attributes.ts";
+import type { PartRun } from "./object-row.ts";
+import type { UploadChecksum } from "./rows.ts";
+
+/** Body of a put as the command carries it. */
+export type CommandBody =
+  | { readonly kind: "empty" }
+  /** `crc32c` of the bytes; they become inline or a `record` reference by size. */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly crc32c: number }
+  /** Chunk records before this entry brought the bytes. */
+  | { readonly kind: "stored"; readonly bodyId: string; readonly size: number };
+
+/** Decided against the current object in apply: of racing writers exactly one sees its condition hold. */
+export type WriteCondition =
+  { readonly kind: "none" } | { readonly kind: "absent" } | { readonly kind: "etag"; readonly etag: string };
+
+export type PutObject = {
+  readonly kind: "putObject";
+  readonly bucket: string;
+  readonly key: string;
+  /** Hex digits without quotes. */
+  readonly etag: string;
+  readonly attributes: Attributes;
+  readonly body: CommandBody;
+  readonly condition: WriteCondition;
+};
+
+export type PutPart = {
+  readonly kind: "putPart";
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly checksum: StoredChecksum | undefined;
+  readonly body: CommandBody;
+};
+
+export type CompleteUpload = {
+  readonly kind: "completeUpload";
+  readonly uploadId: string;
+  /** The revision of the upload that the parts were validated against. */
+  readonly revision: number;
+  readonly bucket: string;
+  readonly key: string;
+  readonly runs: readonly PartRun[];
+  readonly size: number;
+  readonly etag: string;
+  readonly checksum: StoredChecksum | undefined;
+  readonly condition: WriteCondition;
+};
+
+export type Command =
+  | {
+      readonly kind: "createBucket";
+      readonly name: string;
+      readonly owner: string;
+      readonly location: string;
+    }
+  | { readonly kind: "deleteBucket"; readonly name: string }
+  | PutObject
+  | {
+      readonly kind: "deleteObject";
+      readonly bucket: string;
+      readonly key: string;
+      readonly condition: WriteCondition;
+    }
+  | {
+      readonly kind: "createUpload";
+      readonly bucket: string;
+      readonly key: string;
+      readonly uploadId: string;
+      readonly owner: string;
+      readonly attributes: Attributes;
+      readonly checksum: UploadChecksum | undefined;
+    }
+  | PutPart
+  | CompleteUpload
+  | {
+      readonly kind: "abortUpload";
+      readonly uploadId: string;
+      /** Of the bucket that the upload was made in: by name there may be another one today. */
+      readonly bucketId: number;
+      readonly key: string;
+      /** Housekeeping of idle uploads: only if no part arrived after this log time. */
+      readonly idleSinceMs: number | undefined;
+    }
+  /** Gives up a staged body (RULES.md R6). Harmless once the body is named. */
+  | { readonly kind: "abortBody"; readonly bodyId: string }
+  /** One step of reaping: a page of extents, or some parts of an upload. */
+  | { readonly kind: "reapBody"; readonly bodyId: string; readonly page: number }
+  | {
+      readonly kind: "reapParts";
+      readonly uploadId: string;
+      readonly partNumbers: readonly number[];
+      /** Whether these were the last ones. */
+      readonly last: boolean;
+      /** Whether the proposer saw the upload without references; otherwise unchosen parts are meant. */
+      readonly dropped: boolean;
+    };
+
+/** A chunk record: a piece of a body that is still private to its writer. */
+export type Chunk = {
+  readonly bodyId: string;
+  /** Counted from 0 within the body. */
+  readonly sequence: number;
+  /** Of the gateway that streams the body: its stages are reaped when it is gone. */
+  readonly incarnation: string;
+  readonly bytes: Uint8Array;
+};
+
+/** What apply answers, per command. */
+export type CommandResult =
+  | { readonly kind: "done" }
+  | { readonly kind: "objectPut"; readonly modifiedMs: number; readonly etag: string }
+  | { readonly kind: "partPut"; readonly etag: string }
+  | { readonly kind: "bucketExists"; readonly owner: string }
+  | { readonly kind: "bucketNotEmpty" }
+  | { readonly kind: "noSuchBucket" }
+  | { readonly kind: "noSuchKey" }
+  | { readonly kind: "noSuchUpload" }
+  /** A part arrived or went between validation and apply: validate again. */
+  | { readonly kind: "uploadChanged" }
+  | { readonly kind: "preconditionFailed" }
+  /** The staged body was given up meanwhile, or its chunks do not add up. */
+  | { readonly kind: "bodyGone" };

@@ -1,0 +1,45 @@
+/**
+ * The keys that applying a command will read, so that a driver can fetch them in threads while the entry is still
+ * on its way to the disk (RULES.md R4). A key too few costs a blocking read, never a wrong answer.
+ */
+import type { BucketTable } from "./bucket-table.ts";
+import type { Command } from "./command.ts";
+import { keys } from "./keys.ts";
+import { decodeFootprint } from "./object-row.ts";
+
+/** First round: what the command names itself. */
+export function readsOf(command: Command, buckets: BucketTable): readonly string[] {
+  switch (command.kind) {
+    case "putObject":
+    case "deleteObject":
+    case "completeUpload": {
+      const bucket = buckets.find(command.bucket);
+      const wanted = bucket === undefined ? [] : [keys.object(bucket.row.id, command.key)];
+      if (command.kind === "completeUpload") wanted.push(keys.upload(command.uploadId));
+      if (command.kind === "putObject" && command.body.kind === "stored") {
+        wanted.push(keys.body(command.body.bodyId));
+      }
+      return wanted;
+    }
+    case "putPart":
+      return [keys.upload(command.uploadId), keys.part(command.uploadId, command.partNumber)];
+    case "abortUpload":
+      return [keys.upload(command.uploadId)];
+    case "reapParts":
+      return command.partNumbers.map((partNumber) => keys.part(command.uploadId, partNumber));
+    case "abortBody":
+    case "reapBody":
+      return [keys.body(command.bodyId)];
+    case "createBucket":
+    case "deleteBucket":
+    case "createUpload":
+      return [];
+  }
+}
+
+/** Second round: what an object that will be replaced names. */
+export function readsOfRow(objectRow: Uint8Array): readonly string[] {
+  const { body } = decodeFootprint(objectRow);
+  if (body.kind === "stored") return [keys.body(body.bodyId)];
+  return body.kind === "parts" ? [keys.upload(body.uploadId)] : [];
+}

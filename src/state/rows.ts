@@ -1,0 +1,154 @@
+/**
+ * Rows that are not on the hot path of single objects: MessagePack maps without shared structures (a row can be
+ * read without having seen another one first), each with its layout number in `v`. Field order is fixed by the
+ * code that builds them, so replicas write equal bytes.
+ */
+import { Packr } from "msgpackr";
+import { FormatError } from "../base/bytes.ts";
+import type { Attributes, ChecksumAlgorithm, ChecksumType } from "./attributes.ts";
+import type { BodyReference, PartRun } from "./object-row.ts";
+
+const packr = new Packr({ useRecords: false, moreTypes: false, structuredClone: false });
+
+type Versioned = { readonly v: number };
+
+function encode<Row extends object>(row: Row): Buffer {
+  return packr.pack({ v: 1, ...row });
+}
+
+function decode<Row>(bytes: Uint8Array): Row {
+  const row = packr.unpack(bytes) as (Row & Versioned) | undefined;
+  if (row?.v !== 1) throw new FormatError(`unknown row layout ${row?.v}`);
+  return row;
+}
+
+export type BucketRow = {
+  readonly id: number;
+  readonly owner: string;
+  readonly createdMs: number;
+  /** The LocationConstraint given at creation; empty for none. */
+  readonly location: string;
+};
+export type BucketCounters = { readonly objects: number; readonly bytes: number };
+
+/** A body while it is written and not yet named by an object or part (RULES.md R6). */
+export type StageRow = { readonly incarnation: string; readonly lastTimeMs: number };
+
+/** One chunk record of a body. `bodyStart` counts within the payload, behind the owner. */
+export type Extent = {
+  readonly index: number;
+  /** Start of the record within its segment. */
+  readonly recordOffset: number;
+  readonly bodyStart: number;
+  readonly length: number;
+};
+
+/** `refs` counts the objects and parts that share the body; 0 while staged. */
+export type BodyRow = {
+  readonly refs: number;
+  readonly size: number;
+  readonly extentCount: number;
+  /** The first EXTENTS_PER_ROW extents, packed: index, recordOffset, bodyStart, length, ... */
+  readonly extents: readonly number[];
+};
+export type BodyExtentsRow = { readonly extents: readonly number[] };
+
+export const EXTENTS_PER_ROW = 256;
+const EXTENT_FIELDS = 4;
+
+export function packExtent(extent: Extent): readonly number[] {
+  return [extent.index, extent.recordOffset, extent.bodyStart, extent.length];
+}
+
+export function unpackExtents(packed: readonly number[]): readonly Extent[] {
+  const extents: Extent[] = [];
+  for (let at = 0; at + EXTENT_FIELDS <= packed.length; at += EXTENT_FIELDS) {
+    const [index, recordOffset, bodyStart, length] = packed.slice(at, at + EXTENT_FIELDS);
+    extents.push({ index, recordOffset, bodyStart, length } as Extent);
+  }
+  return extents;
+}
+
+export type UploadChecksum = { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
+
+export type CompletedUpload = {
+  readonly etag: string;
+  readonly size: number;
+  readonly checksum: string | undefined;
+  /** Objects that consist of these parts. */
+  readonly refs: number;
+  /** Which parts were chosen, in order. */
+  readonly runs: readonly PartRun[];
+};
+
+/** Listing row of an open upload. */
+export type OpenUploadRow = {
+  readonly initiatedMs: number;
+  readonly owner: string;
+  readonly checksum: UploadChecksum | undefined;
+};
+
+export type UploadRow = {
+  readonly bucketId: number;
+  readonly key: string;
+  readonly owner: string;
+  readonly initiatedMs: number;
+  readonly attributes: Attributes;
+  readonly checksum: UploadChecksum | undefined;
+  /** Raised by each part: Complete names the one it was validated against (RULES.md R5). */
+  readonly revision: number;
+  readonly partCount: number;
+  readonly lastTimeMs: number;
+  /** Set by Complete: the answer to repeat. */
+  readonly completed: CompletedUpload | undefined;
+};
+
+export type PartRow = {
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedMs: number;
+  /** Base64, of the upload's algorithm or of the one the part brought. */
+  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined;
+  readonly body: BodyReference;
+  /** Log index of the entry that brought the part: where its `record` body is. */
+  readonly birthIndex: number;
+};
+
+/** Work that is left after the last reference went; done in steps (RULES.md R5). */
+export type ReapRow = { readonly sinceMs: number };
+
+export type SegmentRow = {
+  readonly firstIndex: number;
+  /** Bytes so far of the open segment, final for a cut one; without the footer. */
+  readonly bytes: number;
+  readonly entries: number;
+  /** Body bytes that some row still names. */
+  readonly liveBytes: number;
+  readonly cut: boolean;
+  /** Chain value after the last record: two 32-bit halves. */
+  readonly chainLow: number;
+  readonly chainHigh: number;
+};
+
+export type CounterRow = { readonly value: number };
+
+function codec<Row extends object>(): {
+  readonly encode: (row: Row) => Buffer;
+  readonly decode: (bytes: Uint8Array) => Row;
+} {
+  return { encode: encode<Row>, decode: decode<Row> };
+}
+
+export const rows = {
+  bucket: codec<BucketRow>(),
+  bucketCounters: codec<BucketCounters>(),
+  stage: codec<StageRow>(),
+  body: codec<BodyRow>(),
+  bodyExtents: codec<BodyExtentsRow>(),
+  upload: codec<UploadRow>(),
+  openUpload: codec<OpenUploadRow>(),
+  part: codec<PartRow>(),
+  reap: codec<ReapRow>(),
+  segment: codec<SegmentRow>(),
+  counter: codec<CounterRow>(),
+} as const;

@@ -1,0 +1,152 @@
+/**
+ * The deterministic state machine: entries in log order go in, rows, results and cache effects come out. It sees
+ * no clock, no randomness and no order but the log's, so every replica that applied the same index holds the
+ * same rows (RULES.md R7).
+ */
+import { unreachable } from "../base/assert.ts";
+import { applyAbortBody, applyChunk, applyReapBody } from "./apply-body.ts";
+import type { ApplyContext } from "./apply-context.ts";
+import { applyDeleteObject, applyPutObject } from "./apply-object.ts";
+import {
+  applyAbortUpload,
+  applyCompleteUpload,
+  applyCreateUpload,
+  applyPutPart,
+  applyReapParts,
+} from "./apply-upload.ts";
+import { BucketTable } from "./bucket-table.ts";
+import type { Chunk, Command, CommandResult } from "./command.ts";
+import type { PlacedCommand } from "./command-codec.ts";
+import { keys } from "./keys.ts";
+import { rows } from "./rows.ts";
+import { SegmentTable } from "./segment-table.ts";
+import type { EntryPosition } from "./segment-table.ts";
+import type { StateEffects, StateView } from "./view.ts";
+
+export class StateMachine {
+  readonly segments = new SegmentTable();
+  readonly buckets: BucketTable;
+  readonly #view: StateView;
+  readonly #effects: StateEffects;
+  readonly #tally = { reapMarks: 0 };
+  #logTimeMs = 0;
+
+  constructor(view: StateView, effects: StateEffects) {
+    this.#view = view;
+    this.#effects = effects;
+    this.buckets = new BucketTable(view);
+    const time = view.get(keys.meta("logTime"));
+    if (time !== undefined) this.#logTimeMs = rows.counter.decode(time).value;
+  }
+
+  get logTimeMs(): number {
+    return this.#logTimeMs;
+  }
+
+  get reapMarks(): number {
+    return this.#tally.reapMarks;
+  }
+
+  applyCommands(
+    entry: { readonly timeMs: number; readonly commands: readonly PlacedCommand[] },
+    position: EntryPosition,
+  ): CommandResult[] {
+    const context = this.#begin(entry.timeMs, position);
+    const results: CommandResult[] = [];
+    let sub = 0;
+    for (const placed of entry.commands) results.push(applyCommand(context, placed, sub++));
+    this.#end(entry.timeMs);
+    return results;
+  }
+
+  applyChunk(
+    entry: { readonly timeMs: number; readonly chunk: Chunk; readonly bodyOffset: number },
+    position: EntryPosition,
+  ): CommandResult {
+    const context = this.#begin(entry.timeMs, position);
+    const result = applyChunk(context, entry.chunk, entry.bodyOffset);
+    this.#end(entry.timeMs);
+    return result;
+  }
+
+  /** An entry without commands: a new term, a seal. */
+  applyBlank(position: EntryPosition): void {
+    this.#begin(this.#logTimeMs, position);
+    this.#end(this.#logTimeMs);
+  }
+
+  #begin(timeMs: number, position: EntryPosition): ApplyContext {
+    this.segments.append(position);
+    return {
+      view: this.#view,
+      effects: this.#effects,
+      buckets: this.buckets,
+      segments: this.segments,
+      timeMs: Math.max(timeMs, this.#logTimeMs),
+      position,
+      tally: this.#tally,
+    };
+  }
+
+  #end(timeMs: number): void {
+    if (timeMs > this.#logTimeMs) {
+      this.#logTimeMs = timeMs;
+      this.#view.put(keys.meta("logTime"), rows.counter.encode({ value: timeMs }));
+    }
+    this.buckets.writeDirty();
+    this.segments.writeDirty(this.#view);
+  }
+}
+
+function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number): CommandResult {
+  const { command, bodyOffset } = placed;
+  switch (command.kind) {
+    case "putObject":
+      return applyPutObject(context, command, { sub, bodyOffset });
+    case "deleteObject":
+      return applyDeleteObject(context, command);
+    case "createBucket":
+      return applyCreateBucket(context, command);
+    case "deleteBucket":
+      return applyDeleteBucket(context, command.name);
+    case "createUpload":
+      return applyCreateUpload(context, command);
+    case "putPart":
+      return applyPutPart(context, command, bodyOffset);
+    case "completeUpload":
+      return applyCompleteUpload(context, command, sub);
+    case "abortUpload":
+      return applyAbortUpload(context, command);
+    case "abortBody":
+      return applyAbortBody(context, command.bodyId);
+    case "reapBody":
+      return applyReapBody(context, command.bodyId, command.page);
+    case "reapParts":
+      return applyReapParts(context, command);
+    default:
+      return unreachable(command);
+  }
+}
+
+function applyCreateBucket(
+  context: ApplyContext,
+  command: Extract<Command, { kind: "createBucket" }>,
+): CommandResult {
+  const existing = context.buckets.find(command.name);
+  if (existing !== undefined) return { kind: "bucketExists", owner: existing.row.owner };
+  const counterKey = keys.meta("nextBucketId");
+  const counter = context.view.get(counterKey);
+  const id = counter === undefined ? 1 : rows.counter.decode(counter).value;
+  context.view.put(counterKey, rows.counter.encode({ value: id + 1 }));
+  const { owner, location } = command;
+  context.buckets.create(command.name, { id, owner, createdMs: context.timeMs, location });
+  return { kind: "done" };
+}
+
+function applyDeleteBucket(context: ApplyContext, name: string): CommandResult {
+  const bucket = context.buckets.find(name);
+  if (bucket === undefined) return { kind: "noSuchBucket" };
+  if (bucket.counters.objects > 0) return { kind: "bucketNotEmpty" };
+  context.buckets.delete(name, bucket);
+  return { kind: "done" };
+}

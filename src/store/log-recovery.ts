@@ -1,0 +1,248 @@
+/**
+ * What the log directory holds after a stop of any kind. Sealed segments are taken by head and trailer; unsealed
+ * ones (the open one, and any that were cut but not sealed) are read record by record. Behind the last good
+ * record, bytes above the acknowledged mark are a torn tail and are dropped; a bad record at or below it is
+ * damage, and the store refuses to start rather than lose it silently (RULES.md R10).
+ */
+import { RefusedError } from "../base/errors.ts";
+import { logIndex, term } from "../base/units.ts";
+import type { LogIndex, Term } from "../base/units.ts";
+import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import { TRAILER_BYTES, readOffsetTable, readTrailer } from "../segment/footer.ts";
+import type { Trailer } from "../segment/footer.ts";
+import {
+  CHAIN_START,
+  RECORD_HEADER_BYTES,
+  readRecordHeader,
+  recordBytes,
+  sameChain,
+} from "../segment/record.ts";
+import type { ChainValue } from "../segment/record.ts";
+import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
+import { OpenSegment } from "./open-segment.ts";
+import type { SegmentFiles } from "./segment-files.ts";
+import { scanSegment } from "./segment-scan.ts";
+
+export type SealedSegment = {
+  readonly id: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  /** Bytes of head and records, where the footer starts. */
+  readonly bytes: number;
+};
+
+export type RecoveredLog = {
+  readonly sealed: readonly SealedSegment[];
+  /** Cut segments without a footer, then the open one if the log is not empty. */
+  readonly unsealed: readonly OpenSegment[];
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
+  readonly endChain: ChainValue;
+  readonly droppedBytes: number;
+};
+
+export type RecoveryOptions = {
+  readonly disk: Disk;
+  readonly files: SegmentFiles;
+  readonly segmentBytesMax: number;
+  /** The acknowledged mark. */
+  readonly ackedIndex: LogIndex;
+  readonly logger: Logger;
+};
+
+type Progress = { nextIndex: number; chain: ChainValue; lastTerm: number; droppedBytes: number };
+
+export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
+  const { files, disk } = options;
+  const ids = await files.list();
+  const sealed: SealedSegment[] = [];
+  const unsealed: OpenSegment[] = [];
+  const progress: Progress = { nextIndex: 1, chain: CHAIN_START, lastTerm: 0, droppedBytes: 0 };
+  let end: number | undefined;
+  for (const [at, id] of ids.entries()) {
+    if (id !== at + 1) refuseMissing(files.path(at + 1));
+    if (end !== undefined) {
+      await dropFile(options, id, progress);
+      continue;
+    }
+    const file = await disk.open(files.path(id), "read");
+    try {
+      const done = await recoverSegment(options, file, id, progress);
+      if (done.kind === "sealed") sealed.push(done.segment);
+      else if (done.kind === "open") {
+        unsealed.push(done.segment);
+        if (!done.segment.cut) end = id;
+      } else end = id;
+    } finally {
+      await file.close();
+    }
+  }
+  const lastIndex = progress.nextIndex - 1;
+  if (lastIndex < options.ackedIndex) {
+    throw new RefusedError(
+      `the log ends at entry ${lastIndex}, but entries up to ${options.ackedIndex} were acknowledged: ` +
+        `segment files are missing or damaged in ${files.directory}. Restore them, or start with --salvage`,
+    );
+  }
+  return {
+    sealed,
+    unsealed,
+    lastIndex: logIndex(lastIndex),
+    lastTerm: term(progress.lastTerm),
+    endChain: progress.chain,
+    droppedBytes: progress.droppedBytes,
+  };
+}
+
+function refuseMissing(path: string): never {
+  throw new RefusedError(`segment file ${path} is missing, but later ones are there. Restore it`);
+}
+
+type Recovered =
+  | { readonly kind: "sealed"; readonly segment: SealedSegment }
+  | { readonly kind: "open"; readonly segment: OpenSegment }
+  /** Made ahead and not written yet. */
+  | { readonly kind: "blank" };
+
+async function recoverSegment(
+  options: RecoveryOptions,
+  file: DiskFile,
+  id: number,
+  progress: Progress,
+): Promise<Recovered> {
+  const path = options.files.path(id);
+  const size = await file.size();
+  const head = await readHead(file, size);
+  if (head.kind === "unknownVersion") {
+    throw new RefusedError(`${path} has format version ${head.version}: a newer release wrote it`);
+  }
+  if (head.kind !== "head") {
+    // Nothing of this segment was ever acknowledged, or the check of the mark at the end refuses.
+    if (size > 0) await dropTail(options, { id, size: 0, reason: `${head.kind} segment head` }, progress);
+    return { kind: "blank" };
+  }
+  const { firstIndex, chain } = head.head;
+  if (head.head.id !== id || firstIndex !== progress.nextIndex || !sameChain(chain, progress.chain)) {
+    throw new RefusedError(`${path} does not continue the segment before it: it belongs to another log`);
+  }
+  const trailer = await readTrailerOf(file, size);
+  if (trailer !== undefined) return await takeSealed(file, { id, size, trailer, path }, progress);
+  return await scanUnsealed(options, file, { id, size }, progress);
+}
+
+async function readHead(file: DiskFile, size: number): Promise<ReturnType<typeof readSegmentHead>> {
+  const bytes = Buffer.alloc(Math.min(size, SEGMENT_HEAD_BYTES));
+  await file.read(bytes, 0);
+  return readSegmentHead(bytes);
+}
+
+export async function readTrailerOf(file: DiskFile, size: number): Promise<Trailer | undefined> {
+  if (size < SEGMENT_HEAD_BYTES + TRAILER_BYTES) return undefined;
+  const bytes = Buffer.alloc(TRAILER_BYTES);
+  await file.read(bytes, size - TRAILER_BYTES);
+  return readTrailer(bytes);
+}
+
+async function takeSealed(
+  file: DiskFile,
+  found: { readonly id: number; readonly size: number; readonly trailer: Trailer; readonly path: string },
+  progress: Progress,
+): Promise<Recovered> {
+  const { id, trailer, size } = found;
+  if (trailer.firstIndex !== progress.nextIndex) {
+    throw new RefusedError(`the footer of ${found.path} does not belong to its head. Restore the file`);
+  }
+  const bytes = size - TRAILER_BYTES - trailer.tableBytes;
+  progress.lastTerm = await termOfLast(file, trailer, bytes);
+  progress.nextIndex = trailer.lastIndex + 1;
+  progress.chain = trailer.endChain;
+  const { firstIndex, lastIndex } = trailer;
+  return { kind: "sealed", segment: { id, firstIndex, lastIndex, bytes } };
+}
+
+/** Term of the record that ends at `bytes`; its length stands last in the offset table. */
+async function termOfLast(file: DiskFile, trailer: Trailer, bytes: number): Promise<number> {
+  const table = Buffer.alloc(trailer.tableBytes);
+  await file.read(table, bytes);
+  const lastPayloadBytes = readOffsetTable(table, trailer).at(-1) as number;
+  const header = Buffer.alloc(RECORD_HEADER_BYTES);
+  await file.read(header, bytes - recordBytes(lastPayloadBytes));
+  return readRecordHeader(header, 0)?.term ?? 0;
+}
+
+async function scanUnsealed(
+  options: RecoveryOptions,
+  file: DiskFile,
+  found: { readonly id: number; readonly size: number },
+  progress: Progress,
+): Promise<Recovered> {
+  const { id, size } = found;
+  const start = { id, firstIndex: progress.nextIndex, chain: progress.chain };
+  const segment = new OpenSegment(start);
+  const scan = scanSegment(file, { index: start.firstIndex, chain: start.chain }, size);
+  let offset = SEGMENT_HEAD_BYTES;
+  let reason = "bytes behind the end of a cut segment";
+  for (;;) {
+    const step = await scan.next();
+    if (step.done) {
+      offset = step.value.offset;
+      if (step.value.kind === "bad") reason = step.value.reason;
+      break;
+    }
+    const { header, headerBytes, chain, endOffset } = step.value;
+    segment.grow(
+      { type: header.type, payloadBytes: header.payloadBytes, headerBytes },
+      chain,
+      options.segmentBytesMax,
+    );
+    progress.lastTerm = header.term;
+    progress.nextIndex = header.index + 1;
+    progress.chain = chain;
+    offset = endOffset;
+    if (segment.cut) break;
+  }
+  if (offset < size) {
+    const tail = { id, size: segment.bytes, reason };
+    // Behind a cut segment stands its torn footer, which is made again: no entry is lost with it.
+    if (segment.cut) await truncate(options, tail, progress);
+    else await dropTail(options, tail, progress);
+  }
+  return segment.bytes === 0 ? { kind: "blank" } : { kind: "open", segment };
+}
+
+type Tail = { readonly id: number; readonly size: number; readonly reason: string };
+
+/** Drops what stands where entry `progress.nextIndex` should be, unless that one was acknowledged. */
+async function dropTail(options: RecoveryOptions, tail: Tail, progress: Progress): Promise<void> {
+  if (progress.nextIndex <= options.ackedIndex) {
+    throw new RefusedError(
+      `entry ${progress.nextIndex} in ${options.files.path(tail.id)} was acknowledged and is damaged ` +
+        `(${tail.reason}; acknowledged up to ${options.ackedIndex}). Restore the file, or start with --salvage`,
+    );
+  }
+  await truncate(options, tail, progress);
+}
+
+async function truncate(options: RecoveryOptions, tail: Tail, progress: Progress): Promise<void> {
+  const path = options.files.path(tail.id);
+  const file = await options.disk.open(path, "write");
+  try {
+    const before = await file.size();
+    await file.truncate(tail.size);
+    await file.sync();
+    const bytes = before - tail.size;
+    progress.droppedBytes += bytes;
+    options.logger.info("dropped a torn tail", { path, fromOffset: tail.size, bytes, reason: tail.reason });
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file behind the end of the log: made ahead, or its records hang behind a torn one. */
+async function dropFile(options: RecoveryOptions, id: number, progress: Progress): Promise<void> {
+  const path = options.files.path(id);
+  const file = await options.disk.open(path, "read");
+  const size = await file.size().finally(() => file.close());
+  if (size > 0) await dropTail(options, { id, size: 0, reason: "behind the end of the log" }, progress);
+}

@@ -1,0 +1,288 @@
+/**
+ * The way of a read: cache, then the row (overlay, LevelDB), then the body. `find` answers with the value itself
+ * whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in verified
+ * pieces from `read`.
+ */
+import { DamageError } from "../base/errors.ts";
+import type { BucketTable } from "../state/bucket-table.ts";
+import { NO_ATTRIBUTES } from "../state/attributes.ts";
+import type { Attributes } from "../state/attributes.ts";
+import { keys } from "../state/keys.ts";
+import { ObjectFlag, decodeDetail, decodeObject } from "../state/object-row.ts";
+import type { BodyReference, ObjectRow, PartRun } from "../state/object-row.ts";
+import { EXTENTS_PER_ROW, rows, unpackExtents } from "../state/rows.ts";
+import type { Extent } from "../state/rows.ts";
+import { CACHED_BODY_BYTES_MAX } from "./object-cache.ts";
+import type { ObjectCache, StoredObject } from "./object-cache.ts";
+import type { ReadPace } from "./read-pace.ts";
+import type { ReadPins } from "./read-pins.ts";
+import type { RecordReader } from "./record-reader.ts";
+import type { StateIndex } from "./state-index.ts";
+
+export type ObjectReaderOptions = {
+  readonly index: StateIndex;
+  readonly cache: ObjectCache;
+  readonly buckets: BucketTable;
+  readonly records: RecordReader;
+  readonly pace: ReadPace;
+  readonly pins: ReadPins;
+};
+
+type Range = { readonly start: number; readonly end: number };
+type Birth = { readonly index: number; readonly size: number };
+
+export class ObjectReader {
+  readonly #index: StateIndex;
+  readonly #cache: ObjectCache;
+  readonly #buckets: BucketTable;
+  readonly #records: RecordReader;
+  readonly #pace: ReadPace;
+  readonly #pins: ReadPins;
+
+  constructor(options: ObjectReaderOptions) {
+    this.#index = options.index;
+    this.#cache = options.cache;
+    this.#buckets = options.buckets;
+    this.#records = options.records;
+    this.#pace = options.pace;
+    this.#pins = options.pins;
+  }
+
+  find(path: string): StoredObject | undefined | Promise<StoredObject | undefined> {
+    const cached = this.#cache.get(path);
+    if (cached !== undefined) {
+      this.#cache.hits++;
+      return cached;
+    }
+    this.#cache.misses++;
+    const slash = path.indexOf("/");
+    const bucket = this.#buckets.find(path.slice(0, slash));
+    if (bucket === undefined) return undefined;
+    const key = keys.object(bucket.row.id, path.slice(slash + 1));
+    const startMs = this.#pace.begin();
+    if (startMs === undefined) return this.#findLater(path, key);
+    const bytes = this.#index.get(key);
+    if (bytes === undefined) {
+      this.#pace.measured(startMs);
+      return undefined;
+    }
+    const row = decodeObject(bytes);
+    const found = this.#resolveNow(row);
+    this.#pace.measured(startMs);
+    if (found === undefined) return this.#resolveLater(path, row, this.#cache.generation(path));
+    this.#cache.fill(path, found);
+    return found;
+  }
+
+  async #findLater(path: string, key: string): Promise<StoredObject | undefined> {
+    const generation = this.#cache.generation(path);
+    const bytes = await this.#index.getLater(key);
+    if (bytes === undefined) return undefined;
+    return await this.#resolveLater(path, decodeObject(bytes), generation);
+  }
+
+  /** Everything of the object that can be had without waiting; `undefined` if something cannot. */
+  #resolveNow(row: ObjectRow): StoredObject | undefined {
+    const { body, size } = row;
+    let bytes: Uint8Array | undefined;
+    if (body.kind === "inline") bytes = body.bytes;
+    else if (body.kind === "empty") bytes = NO_BYTES;
+    else if (body.kind === "record" && size <= CACHED_BODY_BYTES_MAX) {
+      const { offset, crc32c } = body;
+      bytes = this.#records.readNow({ index: row.birthIndex, offset, length: size, crc32c });
+      if (bytes === undefined) return undefined;
+    }
+    const attributes = row.attributes ?? this.#detailOf(row, this.#index.get(detailKey(row)));
+    const runs = body.kind === "parts" ? runsOf(body, this.#index.get(keys.upload(body.uploadId))) : NO_RUNS;
+    return assemble(row, attributes, bytes, runs);
+  }
+
+  async #resolveLater(path: string, row: ObjectRow, generation: number): Promise<StoredObject> {
+    const { body, size } = row;
+    let bytes: Uint8Array | undefined;
+    if (body.kind === "inline") bytes = body.bytes;
+    else if (body.kind === "empty") bytes = NO_BYTES;
+    else if (body.kind === "record") {
+      const { offset, crc32c } = body;
+      bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
+    }
+    const attributes = row.attributes ?? this.#detailOf(row, await this.#index.getLater(detailKey(row)));
+    const runs =
+      body.kind === "parts" ? runsOf(body, await this.#index.getLater(keys.upload(body.uploadId))) : NO_RUNS;
+    const found = assemble(row, attributes, bytes, runs);
+    this.#cache.fillLate(path, found, generation);
+    return found;
+  }
+
+  #detailOf(row: ObjectRow, bytes: Uint8Array | undefined): Attributes {
+    if (!(row.flags & ObjectFlag.detail)) return NO_ATTRIBUTES;
+    if (bytes === undefined) throw new DamageError(`the index row ${detailKey(row)} is missing`);
+    return decodeDetail(bytes);
+  }
+
+  /** Bytes of the body, in order, in pieces of at most a chunk; the next piece is read while one is used. */
+  async *read(object: StoredObject, range: Range): AsyncGenerator<Uint8Array> {
+    if (object.bytes !== undefined) {
+      yield object.bytes.subarray(range.start, range.end);
+      return;
+    }
+    const pinned = pinnedId(object.body);
+    if (pinned !== undefined) this.#pins.pin(pinned);
+    try {
+      yield* this.#readAhead(object, range);
+    } finally {
+      if (pinned !== undefined) this.#pins.unpin(pinned);
+    }
+  }
+
+  async *#readAhead(object: StoredObject, range: Range): AsyncGenerator<Uint8Array> {
+    const birth = { index: object.birthIndex, size: object.size };
+    let ahead: Promise<Uint8Array> | undefined;
+    for await (const piece of this.#pieces(object.body, birth, object.runs, range)) {
+      const next = piece();
+      // Consumed below, or not at all when the reader leaves: a failure nobody waits for is not an event.
+      next.catch(() => undefined);
+      if (ahead !== undefined) yield await ahead;
+      ahead = next;
+    }
+    if (ahead !== undefined) yield await ahead;
+  }
+
+  async *#pieces(
+    body: BodyReference,
+    birth: Birth,
+    runs: readonly PartRun[],
+    range: Range,
+  ): AsyncGenerator<() => Promise<Uint8Array>> {
+    switch (body.kind) {
+      case "empty":
+        return;
+      case "inline":
+        yield () => Promise.resolve(body.bytes.subarray(range.start, range.end));
+        return;
+      case "record": {
+        const { offset, crc32c } = body;
+        const record = { index: birth.index, offset, length: birth.size, crc32c };
+        yield async () => (await this.#records.read(record)).subarray(range.start, range.end);
+        return;
+      }
+      case "stored":
+        yield* this.#storedPieces(body.bodyId, range);
+        return;
+      case "parts":
+        yield* this.#partPieces(body.uploadId, runs, range);
+    }
+  }
+
+  async *#storedPieces(bodyId: string, range: Range): AsyncGenerator<() => Promise<Uint8Array>> {
+    let position = 0;
+    for await (const extent of this.#extents(bodyId)) {
+      const start = Math.max(range.start - position, 0);
+      const end = Math.min(range.end - position, extent.length);
+      if (start < end) yield () => this.#records.readExtent(extent, start, end);
+      position += extent.length;
+      if (position >= range.end) return;
+    }
+    throw new DamageError(`the extents of body ${bodyId} end at ${position}, before ${range.end}`);
+  }
+
+  async *#extents(bodyId: string): AsyncGenerator<Extent> {
+    const bytes = await this.#index.getLater(keys.body(bodyId));
+    if (bytes === undefined) throw new DamageError(`the index row ${keys.body(bodyId)} is missing`);
+    const row = rows.body.decode(bytes);
+    yield* unpackExtents(row.extents);
+    for (let page = 1; page * EXTENTS_PER_ROW < row.extentCount; page++) {
+      const key = keys.bodyExtents(bodyId, page);
+      const pageBytes = await this.#index.getLater(key);
+      if (pageBytes === undefined) throw new DamageError(`the index row ${key} is missing`);
+      yield* unpackExtents(rows.bodyExtents.decode(pageBytes).extents);
+    }
+  }
+
+  async *#partPieces(
+    uploadId: string,
+    runs: readonly PartRun[],
+    range: Range,
+  ): AsyncGenerator<() => Promise<Uint8Array>> {
+    for (const { partNumber, start: position, size } of partsIn(runs, range)) {
+      const key = keys.part(uploadId, partNumber);
+      const bytes = await this.#index.getLater(key);
+      if (bytes === undefined) throw new DamageError(`the index row ${key} is missing`);
+      const part = rows.part.decode(bytes);
+      const within = {
+        start: Math.max(range.start - position, 0),
+        end: Math.min(range.end - position, size),
+      };
+      yield* this.#pieces(part.body, { index: part.birthIndex, size: part.size }, NO_RUNS, within);
+    }
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NO_RUNS: readonly PartRun[] = [];
+
+function pinnedId(body: BodyReference): string | undefined {
+  return body.kind === "stored" ? body.bodyId : body.kind === "parts" ? body.uploadId : undefined;
+}
+
+function detailKey(row: ObjectRow): string {
+  return keys.detail(row.birthIndex, row.birthSub);
+}
+
+function runsOf(body: { readonly uploadId: string }, upload: Uint8Array | undefined): readonly PartRun[] {
+  const completed = upload === undefined ? undefined : rows.upload.decode(upload).completed;
+  if (completed === undefined) throw new DamageError(`upload ${body.uploadId} has no row of its completion`);
+  return completed.runs;
+}
+
+function assemble(
+  row: ObjectRow,
+  attributes: Attributes,
+  bytes: Uint8Array | undefined,
+  runs: readonly PartRun[],
+): StoredObject {
+  return {
+    size: row.size,
+    modifiedMs: row.modifiedMs,
+    etag: row.etag,
+    attributes,
+    bytes,
+    partCount: runs.reduce((sum, run) => sum + run.count, 0),
+    edge: undefined,
+    body: row.body,
+    birthIndex: row.birthIndex,
+    runs,
+  };
+}
+
+export type PlacedPart = { readonly partNumber: number; readonly start: number; readonly size: number };
+
+/** The parts that a byte range touches, in order. Whole runs are skipped without looking at their parts. */
+function* partsIn(runs: readonly PartRun[], range: Range): Generator<PlacedPart> {
+  let start = 0;
+  for (const run of runs) {
+    const skipped = run.size === 0 ? 0 : Math.floor(Math.max(0, range.start - start) / run.size);
+    const first = Math.min(skipped, run.count);
+    for (let at = first; at < run.count; at++) {
+      const partStart = start + at * run.size;
+      if (partStart >= range.end) return;
+      if (run.size > 0) yield { partNumber: run.firstPart + at, start: partStart, size: run.size };
+    }
+    start += run.count * run.size;
+  }
+}
+
+/** Where the `ordinal`-th part (from 1) of an object lies. */
+export function placeOfPart(runs: readonly PartRun[], ordinal: number): Range | undefined {
+  let before = 0;
+  let start = 0;
+  for (const run of runs) {
+    if (ordinal > before && ordinal <= before + run.count) {
+      const partStart = start + (ordinal - before - 1) * run.size;
+      return { start: partStart, end: partStart + run.size };
+    }
+    before += run.count;
+    start += run.count * run.size;
+  }
+  return undefined;
+}

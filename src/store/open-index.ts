@@ -1,0 +1,77 @@
+/**
+ * Opens LevelDB and decides whether it can be believed: table blocks against their checksums, the ring of flush
+ * marks against gaps. If not, the index is put aside and made again from the log, which has everything
+ * (RULES.md R1, and the table of damage).
+ */
+import { DamageError } from "../base/errors.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { IndexStore } from "../ports/index-store.ts";
+import type { Logger } from "../ports/logger.ts";
+import { readRing } from "./flush-ring.ts";
+import { checkTables } from "./level-tables.ts";
+
+export type OpenedIndex = {
+  readonly store: IndexStore;
+  readonly appliedIndex: number;
+  readonly flushNumber: number;
+  /** Why it was made anew, if it was. */
+  readonly rebuilt: string | undefined;
+};
+
+export type OpenIndexOptions = {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly open: (path: string) => Promise<IndexStore>;
+  readonly logger: Logger;
+};
+
+export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex> {
+  const attempt = await tryOpen(options);
+  if (attempt.kind === "opened") return attempt.index;
+  const { disk, directory, logger } = options;
+  logger.warn("the index cannot be believed and is rebuilt from the log", { reason: attempt.reason });
+  const aside = `${directory}.damaged`;
+  await disk.removeDirectory(aside);
+  await disk.rename(directory, aside);
+  const store = await options.open(directory);
+  return { store, appliedIndex: 0, flushNumber: 0, rebuilt: attempt.reason };
+}
+
+type Attempt =
+  | { readonly kind: "opened"; readonly index: OpenedIndex }
+  | { readonly kind: "broken"; readonly reason: string };
+
+async function tryOpen(options: OpenIndexOptions): Promise<Attempt> {
+  const damagedTable = await checkTables(options.disk, options.directory);
+  if (damagedTable !== undefined) return { kind: "broken", reason: damagedTable };
+  let store: IndexStore;
+  try {
+    store = await options.open(options.directory);
+  } catch (error) {
+    return { kind: "broken", reason: `it does not open: ${describe(error)}` };
+  }
+  const reason = await examine(store);
+  if (typeof reason !== "string") return { kind: "opened", index: { store, ...reason, rebuilt: undefined } };
+  await store.close();
+  return { kind: "broken", reason };
+}
+
+async function examine(
+  store: IndexStore,
+): Promise<string | { readonly appliedIndex: number; readonly flushNumber: number }> {
+  try {
+    const ring = await readRing(store);
+    if (ring.kind === "broken") return ring.reason;
+    if (ring.kind === "empty") return { appliedIndex: 0, flushNumber: 0 };
+    return { appliedIndex: ring.newest.after, flushNumber: ring.newest.number };
+  } catch (error) {
+    if (error instanceof DamageError) return error.message;
+    return describe(error);
+  }
+}
+
+function describe(error: unknown): string {
+  const { message, cause } = error as { readonly message?: unknown; readonly cause?: unknown };
+  const inner = cause instanceof Error ? `: ${cause.message}` : "";
+  return `${String(message ?? error)}${inner}`;
+}

@@ -1,0 +1,29 @@
+/**
+ * Whether small reads may block the event loop. A read from the page cache costs 1-3 µs, a thread hop 8: so
+ * reads are synchronous while they are cheap. One that took longer than a millisecond hit a disk, and misses go
+ * through threads for the next ten seconds (RULES.md R4).
+ */
+import type { Clock } from "../ports/clock.ts";
+
+const SLOW_MS = 1;
+const AVOID_FOR_MS = 10_000;
+
+export class ReadPace {
+  readonly #clock: Clock;
+  #slowUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The time, to be given to `measured` after a synchronous read; `undefined`: read in a thread. */
+  begin(): number | undefined {
+    const now = this.#clock.monotonicMs();
+    return now < this.#slowUntilMs ? undefined : now;
+  }
+
+  measured(startMs: number): void {
+    const now = this.#clock.monotonicMs();
+    if (now - startMs > SLOW_MS) this.#slowUntilMs = now + AVOID_FOR_MS;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * For every setting that is used, the case that shows its effect: set it, and something outside the
+ * configuration is different. A setting without such a case is a promise nobody keeps.
+ *
+ * `effects` holds cases that run here. Where the effect is shown by a test of its own elsewhere (it needs a
+ * running server and more setup than fits), name that test in `shownElsewhere`: file and test name, which are
+ * looked up. `pendingEffects` is what is owed; it should be empty at a release.
+ */
+import { expect } from "vitest";
+import { load } from "./load.ts";
+
+/** Fails, as a test fails, when the setting has no effect. */
+type Effect = () => void | Promise<void>;
+
+interface ShownElsewhere {
+  /** From the root of the repository: `test/http/limits.test.ts`. */
+  readonly file: string;
+  /** As written in that file. */
+  readonly test: string;
+}
+
+export interface EffectTables {
+  readonly effects: Readonly<Record<string, Effect>>;
+  readonly shownElsewhere: Readonly<Record<string, ShownElsewhere>>;
+  readonly pendingEffects: readonly string[];
+}
+
+const effects: Readonly<Record<string, Effect>> = {
+  config: () => {
+    const files = { "t.yaml": "region: from-file\n" };
+    expect(load({ files, argv: ["--config=t.yaml"] }).config.region).toBe("from-file");
+    expect(load({ files }).config.region).not.toBe("from-file");
+  },
+};
+
+const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {};
+
+const pendingEffects: readonly string[] = [
+  "dataDir",
+  "rootAccessKey",
+  "rootSecretKey",
+  "region",
+  "domain",
+  "cacheBytes",
+  "s3.addr",
+  "admin.addr",
+  "raft.maxPayloadEntries",
+  "limits.connectionsMax",
+  "limits.headerBytesMax",
+  "limits.bytesInFlightMax",
+  "limits.xmlBytesMax",
+  "limits.idleTimeout",
+  "limits.headersTimeout",
+  "limits.pendingWritesMax",
+  "limits.batchBytesMax",
+  "overlay.bytesMax",
+  "overlay.rowsMax",
+  "iterators.max",
+  "log.level",
+  "shutdown.timeout",
+];
+
+export const effectTables: EffectTables = { effects, shownElsewhere, pendingEffects };

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Everything that needs nothing but Node. Client scenarios and counts at full size run from test/ci and test/long. */
+export default defineConfig({
+  test: {
+    root: new URL("..", import.meta.url).pathname,
+    include: ["test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: "forks",
+  },
+});
