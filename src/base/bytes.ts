@@ -9,6 +9,9 @@ export class FormatError extends Error {
   override readonly name = "FormatError";
 }
 
+/** Below this length (and a one-byte varint) a string is written by a loop. */
+const SHORT_TEXT = 48;
+
 /** Appends to one buffer that grows by doubling; `take()` copies the result out, `reset()` starts over. */
 export class ByteWriter {
   buffer: Buffer;
@@ -66,24 +69,35 @@ export class ByteWriter {
 
   /** Length-prefixed UTF-8. */
   text(value: string): void {
-    // Short strings are nearly always ASCII: write them behind a one-byte length and look whether that held.
-    if (value.length < 0x80) {
-      this.reserve(1 + value.length * 3);
-      const written = this.buffer.write(value, this.length + 1, value.length * 3, "utf8");
-      if (written < 0x80) {
-        this.buffer[this.length] = written;
-        this.length += 1 + written;
-        return;
-      }
+    if (value.length < SHORT_TEXT && this.#shortAscii(value)) return;
+    const bytes = Buffer.byteLength(value, "utf8");
+    this.varint(bytes);
+    this.reserve(bytes);
+    this.length += this.buffer.write(value, this.length, bytes, "utf8");
+  }
+
+  /** A loop beats the call into the runtime for short strings; whether it was one of ASCII. */
+  #shortAscii(value: string): boolean {
+    const count = value.length;
+    this.reserve(count + 1);
+    const { buffer, length: start } = this;
+    for (let at = 0; at < count; at++) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) return false;
+      buffer[start + 1 + at] = unit;
     }
-    const encoded = Buffer.from(value, "utf8");
-    this.blob(encoded);
+    buffer[start] = count;
+    this.length = start + 1 + count;
+    return true;
   }
 
   /** ASCII without a length: the caller's format says where it ends. */
   ascii(value: string): void {
-    this.reserve(value.length);
-    this.length += this.buffer.write(value, this.length, value.length, "latin1");
+    const count = value.length;
+    this.reserve(count);
+    const { buffer, length: start } = this;
+    for (let at = 0; at < count; at++) buffer[start + at] = value.charCodeAt(at);
+    this.length = start + count;
   }
 
   take(): Buffer {

@@ -35,7 +35,12 @@ export function writeHeaders(exchange: Exchange): string[] {
 }
 
 /** `headers` must not hold a Content-Length. */
-export function answer(exchange: Exchange, status: number, headers: string[], body?: Uint8Array | string): void {
+export function answer(
+  exchange: Exchange,
+  status: number,
+  headers: string[],
+  body?: Uint8Array | string,
+): void {
   const { outgoing } = exchange;
   const hasBody = body !== undefined && exchange.method !== "HEAD";
   if (body !== undefined) {

@@ -42,7 +42,11 @@ function compareChecksum(plan: BodyPlan, value: string, trailers: Trailers): voi
 }
 
 /** For a body that is all there: one-shot hashes cost half of incremental ones on small inputs. */
-export function digestWhole(plan: BodyPlan, bytes: Uint8Array, trailers: Trailers = NO_TRAILERS): DigestResult {
+export function digestWhole(
+  plan: BodyPlan,
+  bytes: Uint8Array,
+  trailers: Trailers = NO_TRAILERS,
+): DigestResult {
   const etag = hash("md5", bytes, "hex");
   compareMd5(plan, etag);
   if (plan.sha256Hex !== undefined) compareSha256(plan, hash("sha256", bytes, "hex"));

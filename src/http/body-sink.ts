@@ -18,7 +18,10 @@ export class BodySink {
   #writer: BodyWriter | undefined;
   size = 0;
 
-  constructor(objects: ObjectService, options: { readonly length: number | undefined; readonly digests: BodyDigests }) {
+  constructor(
+    objects: ObjectService,
+    options: { readonly length: number | undefined; readonly digests: BodyDigests },
+  ) {
     this.#objects = objects;
     this.#digests = options.digests;
     this.#length = options.length;
@@ -29,7 +32,7 @@ export class BodySink {
   take(bytes: Buffer): Promise<void> | undefined {
     this.#digests.update(bytes);
     let pending: Promise<void> | undefined;
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       if (this.#filled === this.#piece.length) this.#growPiece();
       const count = bytes.copy(this.#piece, this.#filled, at);
       at += count;

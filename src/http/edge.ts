@@ -29,6 +29,9 @@ export class Edge {
   /** Requests whose answer is not complete yet. */
   inFlight = 0;
   isDraining = false;
+  connections = 0;
+  /** Sockets above the limit on connections. */
+  readonly excessSockets = new WeakSet<object>();
 
   constructor(options: EdgeOptions) {
     this.options = options;

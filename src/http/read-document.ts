@@ -14,7 +14,10 @@ export type DocumentRules = {
   readonly ignoresChecksums?: boolean;
 };
 
-export async function readDocument(exchange: Exchange, rules: DocumentRules): Promise<XmlElement | undefined> {
+export async function readDocument(
+  exchange: Exchange,
+  rules: DocumentRules,
+): Promise<XmlElement | undefined> {
   const bytesMax = Math.min(rules.bytesMax, exchange.edge.options.limits.xmlBytesMax);
   const ignoresChecksums = rules.ignoresChecksums === true;
   const plan = planBody(exchange, { bytesMax, needsLength: false, isDocument: true, ignoresChecksums });

@@ -25,18 +25,25 @@ function logError(exchange: Exchange, message: string, error: unknown): void {
 export function toS3Error(exchange: Exchange, error: unknown): S3Error {
   if (error instanceof S3Error) return error;
   if (error instanceof BusyError) {
-    return s3Error("SlowDown", { message: `Please reduce your request rate: ${error.message}`, cause: error });
+    return s3Error("SlowDown", {
+      message: `Please reduce your request rate: ${error.message}`,
+      cause: error,
+    });
   }
   if (error instanceof UnknownOutcomeError) {
     const message = `The outcome of this write is unknown, it may still take effect: ${error.message}`;
     return s3Error("ServiceUnavailable", { message, cause: error });
   }
   if (error instanceof UnavailableError) {
-    return s3Error("ServiceUnavailable", { message: `This node does not serve: ${error.message}`, cause: error });
+    return s3Error("ServiceUnavailable", {
+      message: `This node does not serve: ${error.message}`,
+      cause: error,
+    });
   }
   if (error instanceof DamageError) {
     logError(exchange, "damaged data", error);
-    const message = "The stored bytes do not match their checksum and were not sent; the server's log says more.";
+    const message =
+      "The stored bytes do not match their checksum and were not sent; the server's log says more.";
     return s3Error("InternalError", { message, cause: error });
   }
   logError(exchange, "internal error", error);

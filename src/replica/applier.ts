@@ -7,7 +7,6 @@ import type { Clock } from "../ports/clock.ts";
 import type { LogIndex } from "../base/units.ts";
 import { logIndex } from "../base/units.ts";
 import { RecordType } from "../segment/record.ts";
-import type { ReadPace } from "../store/read-pace.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { decodeChunk, decodeCommands } from "../state/command-codec.ts";
 import type { CommandResult } from "../state/command.ts";
@@ -22,20 +21,17 @@ export type ApplierOptions = {
   readonly index: StateIndex;
   readonly state: StateMachine;
   readonly clock: Clock;
-  readonly pace: ReadPace;
 };
 
 export class Applier {
   readonly #index: StateIndex;
   readonly #state: StateMachine;
   readonly #clock: Clock;
-  readonly #pace: ReadPace;
 
   constructor(options: ApplierOptions) {
     this.#index = options.index;
     this.#state = options.state;
     this.#clock = options.clock;
-    this.#pace = options.pace;
   }
 
   get appliedIndex(): LogIndex {
@@ -47,11 +43,10 @@ export class Applier {
     let sliceStart = this.#clock.monotonicMs();
     for (const { entry, position } of placed) {
       if (this.#index.full) await this.#index.flushedThrough(position.index - 1);
-      const reading = this.#pace.begin();
-      if (reading === undefined) await this.#prefetch(entry);
+      const { slow } = this.#index;
+      if (slow) await this.#prefetch(entry);
       const results = this.#applyEntry(entry, position);
-      if (reading === undefined) this.#index.forgetPrefetched();
-      else this.#pace.measured(reading + SLICE_MS - 1);
+      if (slow) this.#index.forgetPrefetched();
       this.#index.entryApplied(position.index);
       answer(entry, results);
       const now = this.#clock.monotonicMs();

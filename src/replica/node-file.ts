@@ -49,6 +49,14 @@ export async function openNodeFile(options: NodeFileOptions): Promise<NodeFile> 
   return node;
 }
 
+/** Reads the file of an existing directory and changes nothing. */
+export async function readNodeFile(disk: Disk, directory: string): Promise<NodeFile> {
+  const path = `${directory}/node.json`;
+  const bytes = await disk.readFile(path);
+  if (bytes === undefined) throw new RefusedError(`${directory} is no data directory: it has no node.json`);
+  return parseNode(bytes, path);
+}
+
 async function freshNode(options: NodeFileOptions): Promise<NodeFile> {
   const foreign = (await options.disk.list(options.directory)).filter((name) => !OWN_NAMES.has(name));
   if (foreign.length > 0) {

@@ -23,8 +23,8 @@ import { encodeEntry, pendingEntry } from "./entry.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 
-/** A batch is closed at this size; it is also the most that one disk write carries, beside a large entry. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+/** A batch is also closed at so many commands: some 2 ms of encoding and applying, which then overlap with the disk. */
+const BATCH_COMMANDS = 2000;
 const FULL_DISK_RETRY_MS = 250;
 
 export type ReplicaOptions = {
@@ -37,6 +37,8 @@ export type ReplicaOptions = {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly payloadEntriesMax: number;
+  /** A batch is closed at this size; it is also the most that one disk write carries, beside a large entry. */
+  readonly batchBytesMax: number;
   readonly pendingCountMax: number;
   readonly pendingBytesMax: number;
   /** Told once when the node must not go on. */
@@ -50,6 +52,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #placed: PlacedEntry[] = [];
   #wake: (() => void) | undefined;
   #stopping = false;
+  #gatheredCommands = 0;
   #failure: unknown;
   #diskFull = false;
 
@@ -137,8 +140,8 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     this.#gather();
     while (this.#options.log.gatheredEntries > 0) {
       const committed = this.#takeCommitted();
-      // Applying what the last write committed overlaps with this write.
-      await Promise.all([this.#makeStable(), this.#apply(committed)]);
+      // Applying what the last write committed and encoding the next batch overlap with this write.
+      await Promise.all([this.#makeStable(), this.#apply(committed).then(() => this.#gather())]);
       this.#gather();
     }
     await this.#apply(this.#takeCommitted());
@@ -159,11 +162,16 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
 
   /** Moves waiting proposals into the batch that gathers, up to its size. */
   #gather(): void {
-    const { log, raft, clock, payloadEntriesMax, telemetry } = this.#options;
-    while (this.#queue.length > 0 && log.gatheredBytes < BATCH_BYTES) {
-      const proposals = this.#queue.takeEntry(payloadEntriesMax, BATCH_BYTES - log.gatheredBytes);
+    const { log, raft, clock, payloadEntriesMax, batchBytesMax, telemetry } = this.#options;
+    while (
+      this.#queue.length > 0 &&
+      log.gatheredBytes < batchBytesMax &&
+      this.#gatheredCommands < BATCH_COMMANDS
+    ) {
+      const proposals = this.#queue.takeEntry(payloadEntriesMax, batchBytesMax - log.gatheredBytes);
       const entry = pendingEntry(proposals, clock.nowMs());
       telemetry.batchEntries(Math.max(1, entry.commands.length));
+      this.#gatheredCommands += entry.commands.length;
       const outcome = raft.propose([entry]);
       assert(outcome.kind === "accepted", "a single voter leads its term");
     }
@@ -187,6 +195,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     const { log, raft, clock, telemetry } = this.#options;
     const startMs = clock.monotonicMs();
     const bytes = log.gatheredBytes;
+    this.#gatheredCommands = 0;
     for (;;) {
       try {
         await log.write();

@@ -46,6 +46,7 @@ export type StorageNodeOptions = {
   readonly overlayBytesMax: number;
   readonly iteratorsMax: number;
   readonly payloadEntriesMax: number;
+  readonly batchBytesMax: number;
   readonly pendingWritesMax: number;
   readonly pendingBytesMax: number;
   /** Threads of the pool that reads may hold. */
@@ -239,7 +240,9 @@ type Parts = {
 
 async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Parts> {
   const { disk, directory, clock, logger } = options;
+  const pace = new ReadPace(clock);
   const index = new StateIndex({
+    pace,
     store: opened.index.store,
     reopen: reopener(options),
     clock,
@@ -253,7 +256,6 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
   const cache = new ObjectCache({ bytesMax: options.cacheBytesMax });
   const state = new StateMachine(index, cache);
   await loadSegments(index, state);
-  const pace = new ReadPace(clock);
   const pins = new ReadPins();
   const records = new RecordReader(opened.files, state.segments, { readsMax: options.readThreadsMax });
   const reader = new ObjectReader({ index, cache, buckets: state.buckets, records, pace, pins });
@@ -269,7 +271,7 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     lastTerm: opened.recovered.lastTerm,
     appliedIndex: logIndex(opened.index.appliedIndex),
   });
-  const applier = new Applier({ index, state, clock, pace });
+  const applier = new Applier({ index, state, clock });
   const acked = new AckedWriter(opened.acked, clock);
   const replica = new Replica({
     raft,
@@ -281,6 +283,7 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     logger,
     telemetry: options.telemetry,
     payloadEntriesMax: options.payloadEntriesMax,
+    batchBytesMax: options.batchBytesMax,
     pendingCountMax: options.pendingWritesMax,
     pendingBytesMax: options.pendingBytesMax,
     onFatal: options.onFatal,

@@ -15,9 +15,8 @@ import type { Hash } from "node:crypto";
 
 import { s3Error } from "./errors.ts";
 import type { S3Error } from "./errors.ts";
-import { signatureMismatch, signaturesEqual } from "./sigv4.ts";
-import type { ChunkSigning } from "./sigv4.ts";
-import { signHex } from "./signing-keys.ts";
+import { signatureMismatch, signaturesEqual, signHex } from "./signature.ts";
+import type { ChunkSigning } from "./signature.ts";
 
 export type AwsChunkedOptions = {
   /**

@@ -109,11 +109,18 @@ export function formatIsoDate(ms: number): string {
   return `${dayOf(day).iso}${clock(second - day * 86_400)}.${fraction}Z`;
 }
 
+const MINUTES: readonly string[] = Array.from(
+  { length: 24 * 60 },
+  (_, minute) => `${two(Math.floor(minute / 60))}:${two(minute % 60)}:`,
+);
+
 /** `2009-10-12T17:50:30.000Z`: listings show whole seconds, so that they agree with Last-Modified. */
 export function formatIsoSeconds(ms: number): string {
   const second = Math.floor(ms / 1000);
   const day = Math.floor(second / 86_400);
-  return `${dayOf(day).iso}${clock(second - day * 86_400)}.000Z`;
+  const secondOfDay = second - day * 86_400;
+  const minute = Math.floor(secondOfDay / 60);
+  return `${dayOf(day).iso}${MINUTES[minute] ?? ""}${two(secondOfDay - minute * 60)}.000Z`;
 }
 
 /** `20130524T000000Z`, the form of x-amz-date. */

@@ -8,7 +8,11 @@ import { ownerXml } from "./absent.ts";
 import type { Owner } from "./absent.ts";
 import type { ChecksumAlgorithm, ChecksumType } from "./checksums.ts";
 import { formatIsoSeconds } from "./dates.ts";
-import { document, element, elementOrEmpty, escapeXml, optionalElement, urlEncodeName } from "./xml-write.ts";
+import { document, documentStart, element, elementOrEmpty, escapeXml } from "./xml-write.ts";
+import { optionalElement, urlEncodeName, XmlBytes } from "./xml-write.ts";
+
+/** Only the first guess: the buffer grows when keys are long. */
+const ENTRY_BYTES_EXPECTED = 320;
 
 export type ListedObject = {
   readonly key: string;
@@ -57,18 +61,17 @@ function checksumXml(object: ListedObject): string {
   return `<ChecksumAlgorithm>${object.checksumAlgorithm}</ChecksumAlgorithm>${type}`;
 }
 
-function contentsXml(listing: CommonListing): string {
+function addContents(out: XmlBytes, listing: CommonListing): void {
   const owner = listing.owner === undefined ? "" : ownerXml(listing.owner);
-  let xml = "";
   for (const object of listing.contents) {
     // An encoded name has nothing left to escape.
     const key = listing.isUrlEncoded ? urlEncodeName(object.key) : escapeXml(object.key);
-    xml +=
+    out.add(
       `<Contents><Key>${key}</Key><LastModified>${formatIsoSeconds(object.lastModifiedMs)}</LastModified>` +
-      `<ETag>&quot;${object.etag}&quot;</ETag>${checksumXml(object)}<Size>${object.size}</Size>${owner}` +
-      `<StorageClass>${object.storageClass}</StorageClass></Contents>`;
+        `<ETag>&quot;${object.etag}&quot;</ETag>${checksumXml(object)}<Size>${object.size}</Size>${owner}` +
+        `<StorageClass>${object.storageClass}</StorageClass></Contents>`,
+    );
   }
-  return xml;
 }
 
 export function commonPrefixesXml(prefixes: readonly string[], isUrlEncoded: boolean): string {
@@ -79,19 +82,24 @@ export function commonPrefixesXml(prefixes: readonly string[], isUrlEncoded: boo
   return xml;
 }
 
-function tail(listing: CommonListing): string {
+function body(head: string, listing: CommonListing): Buffer {
   const { isUrlEncoded, delimiter } = listing;
-  return (
-    element("MaxKeys", String(listing.maxKeys)) +
-    optionalElement("Delimiter", delimiter === "" ? undefined : listedName(delimiter, isUrlEncoded)) +
-    (isUrlEncoded ? "<EncodingType>url</EncodingType>" : "") +
-    element("IsTruncated", String(listing.isTruncated)) +
-    contentsXml(listing) +
-    commonPrefixesXml(listing.commonPrefixes, isUrlEncoded)
+  const out = new XmlBytes({ bytesExpected: 1024 + listing.contents.length * ENTRY_BYTES_EXPECTED });
+  out.add(
+    documentStart("ListBucketResult") +
+      head +
+      element("MaxKeys", String(listing.maxKeys)) +
+      optionalElement("Delimiter", delimiter === "" ? undefined : listedName(delimiter, isUrlEncoded)) +
+      (isUrlEncoded ? "<EncodingType>url</EncodingType>" : "") +
+      element("IsTruncated", String(listing.isTruncated)),
   );
+  addContents(out, listing);
+  out.add(`${commonPrefixesXml(listing.commonPrefixes, isUrlEncoded)}</ListBucketResult>`);
+  return out.take();
 }
 
-export function listObjectsV1Xml(listing: ListingV1): string {
+/** The document as UTF-8, ready to be sent. */
+export function listObjectsV1Body(listing: ListingV1): Buffer {
   const { isUrlEncoded, nextMarker } = listing;
   const head =
     element("Name", listing.bucket) +
@@ -101,10 +109,11 @@ export function listObjectsV1Xml(listing: ListingV1): string {
       "NextMarker",
       nextMarker === undefined ? undefined : listedName(nextMarker, isUrlEncoded),
     );
-  return document("ListBucketResult", head + tail(listing));
+  return body(head, listing);
 }
 
-export function listObjectsV2Xml(listing: ListingV2): string {
+/** The document as UTF-8, ready to be sent. */
+export function listObjectsV2Body(listing: ListingV2): Buffer {
   const { isUrlEncoded, startAfter } = listing;
   const head =
     element("Name", listing.bucket) +
@@ -116,7 +125,15 @@ export function listObjectsV2Xml(listing: ListingV2): string {
     optionalElement("ContinuationToken", listing.continuationToken) +
     optionalElement("NextContinuationToken", listing.nextContinuationToken) +
     element("KeyCount", String(listing.contents.length + listing.commonPrefixes.length));
-  return document("ListBucketResult", head + tail(listing));
+  return body(head, listing);
+}
+
+export function listObjectsV1Xml(listing: ListingV1): string {
+  return listObjectsV1Body(listing).toString("utf8");
+}
+
+export function listObjectsV2Xml(listing: ListingV2): string {
+  return listObjectsV2Body(listing).toString("utf8");
 }
 
 export type ListedBucket = {

@@ -43,7 +43,3 @@ export class SigningKeys {
     if (this.#memo.get(name)?.key !== key) this.#memo.set(name, { secretKey, key });
   }
 }
-
-export function signHex(key: KeyObject, text: string): string {
-  return createHmac("sha256", key).update(text).digest("hex");
-}

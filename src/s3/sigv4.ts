@@ -9,7 +9,6 @@
  * Reading the parts is authorization.ts, the canonical form canonical-request.ts.
  */
 
-import { timingSafeEqual } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
 import {
@@ -30,7 +29,11 @@ import { parseAnonymousPayloadHash, parsePayloadHash, UNSIGNED_PAYLOAD } from ".
 import type { PayloadKind } from "./payload-hash.ts";
 import { PresignedMemo } from "./presigned-memo.ts";
 import type { RequestTarget } from "./request-target.ts";
-import { signHex, SigningKeys } from "./signing-keys.ts";
+import { signatureMismatch, signaturesEqual, signHex } from "./signature.ts";
+import type { ChunkSigning } from "./signature.ts";
+
+export type { ChunkSigning } from "./signature.ts";
+import { SigningKeys } from "./signing-keys.ts";
 
 export const CLOCK_SKEW_MS_MAX = 15 * 60 * 1000;
 /** Longer texts are not memoised: the memo is bounded in entries, and this bounds what an entry holds. */
@@ -41,15 +44,6 @@ export type SigningKeySource = {
   readonly secretKey: string;
   /** Present for temporary credentials: requests must then carry it. */
   readonly sessionToken?: string;
-};
-
-/** What the chunks of a signed streaming body are verified with. */
-export type ChunkSigning = {
-  readonly key: KeyObject;
-  readonly timestamp: string;
-  readonly scope: string;
-  readonly seedSignature: string;
-  readonly accessKey: string;
 };
 
 export type SignatureResult<Source extends SigningKeySource> =
@@ -130,44 +124,6 @@ function checkSignedHeaders(headers: RequestHeaders, signed: readonly string[], 
       fields: { HeadersNotSigned: missing.join(", ") },
     });
   }
-}
-
-const SIGNATURE_CHARACTERS = 64;
-const computedBytes = Buffer.alloc(SIGNATURE_CHARACTERS);
-const providedBytes = Buffer.alloc(SIGNATURE_CHARACTERS);
-
-/** Constant time in the content; a length other than that of a signature is no secret. */
-export function signaturesEqual(computed: string, provided: string): boolean {
-  if (provided.length !== SIGNATURE_CHARACTERS || computed.length !== SIGNATURE_CHARACTERS) return false;
-  computedBytes.write(computed, 0, "latin1");
-  providedBytes.write(provided, 0, "latin1");
-  return timingSafeEqual(computedBytes, providedBytes);
-}
-
-function bytesInHex(text: string): string {
-  return Buffer.from(text, "latin1")
-    .toString("hex")
-    .replaceAll(/(..)(?=.)/g, "$1 ");
-}
-
-/** AWS shows what it computed, so that the author of a client finds the difference. */
-export function signatureMismatch(facts: {
-  readonly accessKey: string;
-  readonly stringToSign: string;
-  readonly provided: string;
-  readonly canonical?: string;
-}): S3Error {
-  const fields: Record<string, string> = {
-    AWSAccessKeyId: facts.accessKey,
-    StringToSign: facts.stringToSign,
-    SignatureProvided: facts.provided,
-    StringToSignBytes: bytesInHex(facts.stringToSign),
-  };
-  if (facts.canonical !== undefined) {
-    fields["CanonicalRequest"] = facts.canonical;
-    fields["CanonicalRequestBytes"] = bytesInHex(facts.canonical);
-  }
-  return s3Error("SignatureDoesNotMatch", { fields });
 }
 
 type Proof = {

@@ -7,10 +7,8 @@ import { claimBody, releaseBody, sizeOfBody } from "./apply-body.ts";
 import type { BucketEntry } from "./bucket-table.ts";
 import type { CommandResult, PutObject, WriteCondition } from "./command.ts";
 import { keys } from "./keys.ts";
-import { ObjectFlag, decodeFootprint, encodeObject } from "./object-row.ts";
-import type { BodyReference, NewObject, ObjectHead } from "./object-row.ts";
-
-type Footprint = ObjectHead & { readonly body: BodyReference };
+import { ObjectFlag, decodeFootprint, decodeObject, encodeObject } from "./object-row.ts";
+import type { NewObject, ObjectFootprint } from "./object-row.ts";
 
 export function applyPutObject(
   context: ApplyContext,
@@ -19,7 +17,8 @@ export function applyPutObject(
 ): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const old = currentObject(context, bucket, command.key);
+  const rowKey = bucket.objectPrefix + command.key;
+  const old = context.view.get(rowKey);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
   const body = claimBody(context, command.body, place.bodyOffset);
@@ -33,56 +32,46 @@ export function applyPutObject(
     body,
     attributes: command.attributes,
   };
+  writeObject(context, bucket, rowKey, { object, old });
   const bytes = command.body.kind === "bytes" ? command.body.bytes : undefined;
-  writeObject(context, { bucketName: command.bucket, bucket, key: command.key, object, old, bytes });
+  context.effects.objectWritten(`${command.bucket}/${command.key}`, object, bytes);
   return { kind: "objectPut", modifiedMs: context.timeMs, etag: command.etag };
 }
 
-export function currentObject(
-  context: ApplyContext,
-  bucket: BucketEntry,
-  key: string,
-): Footprint | undefined {
-  const bytes = context.view.get(keys.object(bucket.row.id, key));
-  return bytes === undefined ? undefined : decodeFootprint(bytes);
-}
-
-/** `undefined`: the condition holds. */
-export function refusalOf(condition: WriteCondition, old: ObjectHead | undefined): CommandResult | undefined {
+/** `undefined`: the condition holds against the row of the current object. */
+export function refusalOf(condition: WriteCondition, old: Uint8Array | undefined): CommandResult | undefined {
   if (condition.kind === "none") return undefined;
   if (condition.kind === "absent") return old === undefined ? undefined : { kind: "preconditionFailed" };
   if (old === undefined) return { kind: "noSuchKey" };
-  const matches = condition.etag === "*" || condition.etag === old.etag;
+  const matches = condition.etag === "*" || condition.etag === decodeObject(old).etag;
   return matches ? undefined : { kind: "preconditionFailed" };
 }
 
 /** Writes the row of a new object over the old one; the body's reference was taken already. */
 export function writeObject(
   context: ApplyContext,
-  write: {
-    readonly bucketName: string;
-    readonly bucket: BucketEntry;
-    readonly key: string;
-    readonly object: NewObject;
-    readonly old: Footprint | undefined;
-    readonly bytes: Uint8Array | undefined;
-  },
+  bucket: BucketEntry,
+  rowKey: string,
+  write: { readonly object: NewObject; readonly old: Uint8Array | undefined },
 ): void {
-  const { object, old, bucket } = write;
-  if (old !== undefined) release(context, old);
+  const { object } = write;
+  let objects = 1;
+  let bytes = object.size;
+  if (write.old !== undefined) {
+    const old = decodeFootprint(write.old);
+    release(context, old);
+    objects = 0;
+    bytes -= old.size;
+  }
   const encoded = encodeObject(object);
-  context.view.put(keys.object(bucket.row.id, write.key), encoded.row);
+  context.view.put(rowKey, encoded.row);
   if (encoded.detail !== undefined) {
     context.view.put(keys.detail(object.birthIndex, object.birthSub), encoded.detail);
   }
-  context.buckets.count(bucket, {
-    objects: old === undefined ? 1 : 0,
-    bytes: object.size - (old?.size ?? 0),
-  });
-  context.effects.objectWritten(`${write.bucketName}/${write.key}`, object, write.bytes);
+  context.buckets.count(bucket, objects, bytes);
 }
 
-function release(context: ApplyContext, old: Footprint): void {
+function release(context: ApplyContext, old: ObjectFootprint): void {
   releaseBody(context, old.body, { index: old.birthIndex, size: old.size });
   if (old.flags & ObjectFlag.detail) context.view.delete(keys.detail(old.birthIndex, old.birthSub));
 }
@@ -93,13 +82,15 @@ export function applyDeleteObject(
 ): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const old = currentObject(context, bucket, command.key);
-  const refusal = refusalOf(command.condition, old);
+  const rowKey = bucket.objectPrefix + command.key;
+  const row = context.view.get(rowKey);
+  const refusal = refusalOf(command.condition, row);
   if (refusal !== undefined) return refusal;
-  if (old === undefined) return { kind: "done" };
+  if (row === undefined) return { kind: "done" };
+  const old = decodeFootprint(row);
   release(context, old);
-  context.view.delete(keys.object(bucket.row.id, command.key));
-  context.buckets.count(bucket, { objects: -1, bytes: -old.size });
+  context.view.delete(rowKey);
+  context.buckets.count(bucket, -1, -old.size);
   assert(bucket.counters.objects >= 0, `bucket ${command.bucket} counts ${bucket.counters.objects} objects`);
   context.effects.objectRemoved(`${command.bucket}/${command.key}`);
   return { kind: "done" };

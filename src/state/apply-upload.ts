@@ -5,7 +5,7 @@
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body.ts";
-import { currentObject, refusalOf, writeObject } from "./apply-object.ts";
+import { refusalOf, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
@@ -90,7 +90,8 @@ export function applyCompleteUpload(
     return { kind: "noSuchUpload" };
   }
   if (upload.revision !== command.revision) return { kind: "uploadChanged" };
-  const old = currentObject(context, bucket, key);
+  const rowKey = bucket.objectPrefix + key;
+  const old = context.view.get(rowKey);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
   const completed = { etag, size, checksum: checksum?.value, refs: 1, runs };
@@ -107,7 +108,8 @@ export function applyCompleteUpload(
     body: { kind: "parts" as const, uploadId },
     attributes: { ...upload.attributes, checksum },
   };
-  writeObject(context, { bucketName, bucket, key, object, old, bytes: undefined });
+  writeObject(context, bucket, rowKey, { object, old });
+  context.effects.objectWritten(`${bucketName}/${key}`, object, undefined);
   return { kind: "objectPut", modifiedMs: context.timeMs, etag };
 }
 

@@ -9,6 +9,8 @@ import type { StateView } from "./view.ts";
 
 export type BucketEntry = {
   readonly row: BucketRow;
+  /** Start of the keys of its objects. */
+  readonly objectPrefix: string;
   readonly counters: { -readonly [Field in keyof BucketCounters]: BucketCounters[Field] };
 };
 
@@ -32,12 +34,12 @@ export class BucketTable {
     const row = rows.bucket.decode(bytes);
     const counters = this.#view.get(keys.bucketCounters(row.id));
     const counted = counters === undefined ? NO_OBJECTS : rows.bucketCounters.decode(counters);
-    return this.#remember(name, { row, counters: { objects: counted.objects, bytes: counted.bytes } });
+    return this.#remember(name, row, { objects: counted.objects, bytes: counted.bytes });
   }
 
   create(name: string, row: BucketRow): void {
     this.#view.put(keys.bucket(name), rows.bucket.encode(row));
-    const entry = this.#remember(name, { row, counters: { objects: 0, bytes: 0 } });
+    const entry = this.#remember(name, row, { objects: 0, bytes: 0 });
     this.#dirty.add(entry);
   }
 
@@ -48,9 +50,9 @@ export class BucketTable {
     this.#view.delete(keys.bucketCounters(entry.row.id));
   }
 
-  count(entry: BucketEntry, change: Partial<BucketCounters>): void {
-    entry.counters.objects += change.objects ?? 0;
-    entry.counters.bytes += change.bytes ?? 0;
+  count(entry: BucketEntry, objects: number, bytes: number): void {
+    entry.counters.objects += objects;
+    entry.counters.bytes += bytes;
     this.#dirty.add(entry);
   }
 
@@ -61,7 +63,8 @@ export class BucketTable {
     this.#dirty.clear();
   }
 
-  #remember(name: string, entry: BucketEntry): BucketEntry {
+  #remember(name: string, row: BucketRow, counters: BucketEntry["counters"]): BucketEntry {
+    const entry = { row, objectPrefix: keys.objectPrefix(row.id), counters };
     if (this.#cached.size >= CACHED_BUCKETS_MAX) {
       for (const [oldest, value] of this.#cached) {
         if (this.#dirty.has(value)) continue;

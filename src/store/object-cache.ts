@@ -40,10 +40,14 @@ export class ObjectCache implements StateEffects {
   filling = true;
   hits = 0;
   misses = 0;
+  evictions = 0;
 
   constructor(options: { readonly bytesMax: number }) {
     this.#entries = new LRUCache({
       maxSize: Math.max(1, options.bytesMax),
+      dispose: (_object, _path, reason) => {
+        if (reason === "evict") this.evictions++;
+      },
       sizeCalculation: (object, path) => ENTRY_BYTES + 2 * path.length + (object.bytes?.length ?? 0),
     });
   }

@@ -60,6 +60,10 @@ export class Overlay {
     return this.#active.rows.size;
   }
 
+  get activeBytes(): number {
+    return this.#active.bytes;
+  }
+
   /** Whether an entry was applied that no flush has taken. */
   get dirty(): boolean {
     return this.#active.after > this.#active.before;

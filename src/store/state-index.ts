@@ -12,6 +12,7 @@ import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports
 import type { Logger } from "../ports/logger.ts";
 import type { StateView } from "../state/view.ts";
 import { encodeMark, markKey } from "./flush-ring.ts";
+import type { ReadPace } from "./read-pace.ts";
 import { openRow, sealRow } from "./row-seal.ts";
 
 export type StateIndexOptions = {
@@ -29,10 +30,11 @@ export type StateIndexOptions = {
   readonly rowsMax: number;
   readonly bytesMax: number;
   readonly iteratorsMax: number;
+  readonly pace: ReadPace;
 };
 
-/** A flush starts when so many rows wait, or the oldest of them for so long. */
-const FLUSH_ROWS = 8192;
+/** A flush starts when half of the bound is used, or the oldest row waits for so long. */
+const FLUSH_SHARE = 0.5;
 const FLUSH_AFTER_MS = 400;
 const REOPEN_AFTER_MS = 1000;
 /** Rows per slice of building a batch: about 1 ms on the event loop. */
@@ -66,8 +68,21 @@ export class StateIndex implements StateView {
   get(key: string): Uint8Array | undefined {
     const row = this.#overlay.get(key);
     if (row !== undefined) return row ?? undefined;
-    const stored = this.#prefetched.has(key) ? this.#prefetched.get(key) : this.#store.getSync(key);
+    const stored = this.#prefetched.has(key) ? this.#prefetched.get(key) : this.#readNow(key);
     return stored === undefined ? undefined : openRow(key, stored);
+  }
+
+  #readNow(key: string): Uint8Array | undefined {
+    const { pace } = this.#options;
+    const startMs = pace.begin();
+    const stored = this.#store.getSync(key);
+    if (startMs !== undefined) pace.measured(startMs);
+    return stored;
+  }
+
+  /** Whether reads of LevelDB are slow at present, so that they should be prefetched. */
+  get slow(): boolean {
+    return this.#options.pace.begin() === undefined;
   }
 
   put(key: string, value: Uint8Array): void {
@@ -122,7 +137,7 @@ export class StateIndex implements StateView {
 
   entryApplied(index: number): void {
     this.#overlay.entryApplied(index);
-    if (this.#overlay.activeRows >= FLUSH_ROWS) this.#flushSoon?.();
+    if (this.#flushSoon !== undefined && this.#wantsFlush) this.#flushSoon();
   }
 
   get appliedIndex(): number {
@@ -141,6 +156,12 @@ export class StateIndex implements StateView {
   get full(): boolean {
     const { rowsMax, bytesMax } = this.#options;
     return this.#overlay.rowCount >= rowsMax || this.#overlay.bytes >= bytesMax;
+  }
+
+  get #wantsFlush(): boolean {
+    const { rowsMax, bytesMax } = this.#options;
+    const { activeRows, activeBytes } = this.#overlay;
+    return activeRows >= rowsMax * FLUSH_SHARE || activeBytes >= bytesMax * FLUSH_SHARE;
   }
 
   /** Why flushing fails at present. */
@@ -208,14 +229,14 @@ export class StateIndex implements StateView {
     while (!signal.aborted) {
       await this.#pause(signal);
       while (!signal.aborted && (await this.#flushOnce(signal))) {
-        if (this.#waiters.length === 0 && this.#overlay.activeRows < FLUSH_ROWS) break;
+        if (this.#waiters.length === 0 && !this.#wantsFlush) break;
       }
     }
   }
 
   /** Until there is reason to flush: many rows, somebody waiting, or some time. */
   async #pause(signal: AbortSignal): Promise<void> {
-    if (this.#waiters.length > 0 || this.#overlay.activeRows >= FLUSH_ROWS) return;
+    if (this.#waiters.length > 0 || this.#wantsFlush) return;
     const wake = new AbortController();
     const stop = (): void => wake.abort();
     signal.addEventListener("abort", stop, { once: true });

@@ -77,7 +77,7 @@ export type FakeService = Service & {
   /** Called between the pieces of a read. */
   onRead: (() => Promise<void>) | undefined;
   ready: boolean;
-  nowMs(): number;
+  appliedIndex(): number;
 };
 
 export function createFakeService(options: { readonly nowMs?: () => number } = {}): FakeService {
@@ -112,7 +112,10 @@ export function createFakeService(options: { readonly nowMs?: () => number } = {
     return condition.etag === "*" || current.etag === condition.etag ? "holds" : "preconditionFailed";
   }
 
-  function store(path: string, object: Omit<StoredObject, "edge" | "bytes" | "modifiedMs" | "size">): StoredObject {
+  function store(
+    path: string,
+    object: Omit<StoredObject, "edge" | "bytes" | "modifiedMs" | "size">,
+  ): StoredObject {
     applied++;
     const stored: StoredObject = {
       ...object,
@@ -203,7 +206,7 @@ export function createFakeService(options: { readonly nowMs?: () => number } = {
     },
     read: async function* (object, range, { signal }) {
       const { body } = object as StoredObject;
-      for (let at = range.start; at < range.end; ) {
+      for (let at = range.start; at < range.end;) {
         failOn("read");
         signal.throwIfAborted();
         if (fake.onRead !== undefined) await fake.onRead();
@@ -239,7 +242,10 @@ export function createFakeService(options: { readonly nowMs?: () => number } = {
     return upload !== undefined && upload.bucket === bucket && upload.key === key ? upload : undefined;
   }
 
-  function checkParts(upload: Upload, parts: readonly CompletePart[]): CompleteOutcome | readonly StoredPart[] {
+  function checkParts(
+    upload: Upload,
+    parts: readonly CompletePart[],
+  ): CompleteOutcome | readonly StoredPart[] {
     const chosen: StoredPart[] = [];
     for (const [index, named] of parts.entries()) {
       const part = upload.parts.get(named.partNumber);
@@ -385,7 +391,7 @@ export function createFakeService(options: { readonly nowMs?: () => number } = {
     slowFind: false,
     onRead: undefined,
     ready: true,
-    nowMs,
+    appliedIndex: () => applied,
   };
   return fake;
 }

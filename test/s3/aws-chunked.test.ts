@@ -1,17 +1,17 @@
 /**
- * aws-chunked bodies: the AWS example byte for byte, every way to cut the wire, every byte changed, every length
- * short or long. A decoder that returns from end() has seen the whole body and nothing else.
+ * aws-chunked bodies: the AWS example byte for byte, every way to cut the wire, every byte changed, every
+ * length short or long. A decoder that returns from end() has seen the whole body and nothing else.
  */
 
 import { createSecretKey } from "node:crypto";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { AwsChunkedDecoder, parseDecodedLength } from "../../src/s3/aws-chunked.ts";
 import type { AwsChunkedOptions, Trailers } from "../../src/s3/aws-chunked.ts";
 import { S3Error } from "../../src/s3/errors.ts";
-import type { ChunkSigning } from "../../src/s3/sigv4.ts";
+import type { ChunkSigning } from "../../src/s3/signature.ts";
 import { signedChunks, signingKey, signRequest, unsignedChunks } from "./signer.ts";
 import type { SignedHeaders } from "./signer.ts";
 

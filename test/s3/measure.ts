@@ -3,10 +3,20 @@
  * no test; they are for comparing two versions within the same minute.
  */
 
+import { AwsChunkedDecoder } from "../../src/s3/aws-chunked.ts";
+import { initChecksums } from "../../src/s3/checksums.ts";
+import { combineCrcs } from "../../src/s3/crc-combine.ts";
+import { headersFromRaw } from "../../src/s3/headers.ts";
+import { listObjectsV2Body } from "../../src/s3/list-xml.ts";
+import { ListingFold } from "../../src/s3/listing.ts";
+import { routeOperation } from "../../src/s3/operations.ts";
 import { PresignedMemo } from "../../src/s3/presigned-memo.ts";
 import { parseRequestTarget } from "../../src/s3/request-target.ts";
+import { parseCompleteMultipartUpload, parseDelete } from "../../src/s3/request-documents.ts";
+import { objectHeaders } from "../../src/s3/response-headers.ts";
 import { createSigV4Caches, verifySignature } from "../../src/s3/sigv4.ts";
-import { presign, signRequest } from "./signer.ts";
+import { readXml } from "../../src/s3/xml-read.ts";
+import { presign, signRequest, unsignedChunks } from "./signer.ts";
 
 function measure(name: string, run: () => unknown, rounds = 100_000): void {
   for (let index = 0; index < rounds / 5; index++) run();
@@ -69,3 +79,75 @@ measure("verify presigned, full", () => {
   const result = verifySignature({ ...request, caches: withoutMemo });
   if (result.kind !== "verified") throw new Error(result.kind);
 });
+
+const raw = Object.entries(headers).flat();
+measure("headersFromRaw", () => headersFromRaw(raw));
+measure("routeOperation", () => routeOperation({ method: "GET", target, headers }));
+const object = {
+  etag: "9bb58f26192e4ba00f01e2e7b136bbd8",
+  size: 4096,
+  lastModifiedMs: nowMs,
+  system: { contentType: "application/octet-stream", storageClass: "STANDARD" },
+  user: {},
+} as const;
+measure("objectHeaders", () => objectHeaders({ object }));
+
+const contents = Array.from({ length: 1000 }, (_, index) => ({
+  key: `some/folder/object-${String(index).padStart(6, "0")}.bin`,
+  lastModifiedMs: nowMs + index * 977,
+  etag: object.etag,
+  size: 4096,
+  storageClass: "STANDARD",
+}));
+const listing = {
+  bucket: "bucket-name",
+  prefix: "some/",
+  delimiter: "",
+  maxKeys: 1000,
+  isTruncated: true,
+  isUrlEncoded: false,
+  startAfter: undefined,
+  continuationToken: undefined,
+  nextContinuationToken: "AXNvbWU",
+  commonPrefixes: [],
+  contents,
+};
+measure("XML of a page of 1,000 keys", () => listObjectsV2Body(listing), 500);
+const encoded = { ...listing, isUrlEncoded: true };
+measure("the same, encoding-type=url", () => listObjectsV2Body(encoded), 500);
+measure(
+  "listing fold over 1,000 keys",
+  () => {
+    const fold = new ListingFold({ prefix: "some/", delimiter: "", after: "", limit: 1000 });
+    fold.consume(contents, { isExhausted: true });
+  },
+  2000,
+);
+
+const objects = contents.map(({ key }) => `<Object><Key>${key}</Key></Object>`).join("");
+const deletion = Buffer.from(`<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${objects}</Delete>`);
+measure("read Delete of 1,000 keys", () => parseDelete(readXml(deletion, { bytesMax: 1 << 24 })), 50);
+const parts = Array.from(
+  { length: 10_000 },
+  (_, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>&quot;${object.etag}&quot;</ETag></Part>`,
+).join("");
+const completion = Buffer.from(`<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>`);
+measure(
+  "read Complete of 10,000",
+  () => parseCompleteMultipartUpload(readXml(completion, { bytesMax: 1 << 24 })),
+  5,
+);
+
+await initChecksums();
+const crcParts = Array.from({ length: 10_000 }, () => ({ digest: Buffer.alloc(8, 7), length: 5 << 20 }));
+measure("combine 10,000 CRC64NVME", () => combineCrcs("CRC64NVME", crcParts), 20);
+const body = unsignedChunks({ data: Buffer.alloc(1 << 20), chunkBytes: 65_536 });
+measure(
+  "aws-chunked, unsigned, 1 MiB",
+  () => {
+    const decoder = new AwsChunkedDecoder({ payloadBytesMax: 1 << 30 });
+    for (let at = 0; at < body.length; at += 65_536) decoder.push(body.subarray(at, at + 65_536));
+    decoder.end();
+  },
+  1000,
+);

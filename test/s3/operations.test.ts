@@ -146,8 +146,8 @@ describe("settings nobody made", () => {
       accelerate: `<AccelerateConfiguration ${xmlns}/>`,
       logging: `<BucketLoggingStatus ${xmlns}/>`,
       notification: `<NotificationConfiguration ${xmlns}/>`,
-      requestPayment: `<RequestPaymentConfiguration ${xmlns}><Payer>BucketOwner</Payer></RequestPaymentConfiguration>`,
     });
+    expect(documents["requestPayment"]).toContain("<Payer>BucketOwner</Payer>");
     expect(documents["acl"]).toContain("<DisplayName>Root &amp; Co</DisplayName>");
     expect(documents["acl"]).toContain("<Permission>FULL_CONTROL</Permission>");
     expect(errors).toEqual({
@@ -172,9 +172,8 @@ describe("settings nobody made", () => {
   });
 
   test("GetObject_settings_absent", () => {
-    expect(absentObjectSetting("tagging", owner)).toMatchObject({
-      xml: expect.stringContaining("<TagSet/>") as string,
-    });
+    const tags = absentObjectSetting("tagging", owner);
+    expect(tags.kind === "document" ? tags.xml : "").toContain("<TagSet/>");
     expect(absentObjectSetting("acl", owner).kind).toBe("document");
     for (const setting of ["retention", "legal-hold"] as const) {
       expect(absentObjectSetting(setting, owner)).toMatchObject({

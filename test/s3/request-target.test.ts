@@ -1,6 +1,6 @@
 /** The raw request target: tricks with dots, escapes, slashes and hosts must all name the object they say. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { canonicalPath, canonicalQuery, encodeRfc3986 } from "../../src/s3/canonical-request.ts";

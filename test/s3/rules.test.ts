@@ -1,6 +1,6 @@
 /** Names, ranges, preconditions and dates: examples of each rule, and models where there is arithmetic. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import {
@@ -27,23 +27,29 @@ describe("names", () => {
     const good = ["abc", "a-b", "a.b.c", "123", "1.2.3.4.5", "a".repeat(63), "my-bucket-an", "a1.-b"];
     for (const name of good) expect([name, isValidBucketName(name)]).toEqual([name, true]);
     const bad = [
-      ...[
-        "",
-        "ab",
-        "a".repeat(64),
-        "Abc",
-        "a_b",
-        "-abc",
-        "abc-",
-        ".abc",
-        "abc.",
-        "a..b",
-        "192.168.5.4",
-        "a b",
-        "é12",
-      ],
-      ...["xn--abc", "sthree-abc", "amzn-s3-demo-x", "abc-s3alias", "abc--ol-s3", "abc.mrap", "abc--x-s3"],
-      ...["abc--table-s3", "a/b", "abc\n"],
+      "",
+      "ab",
+      "a".repeat(64),
+      "Abc",
+      "a_b",
+      "-abc",
+      "abc-",
+      ".abc",
+      "abc.",
+      "a..b",
+      "192.168.5.4",
+      "a b",
+      "é12",
+      "xn--abc",
+      "sthree-abc",
+      "amzn-s3-demo-x",
+      "abc-s3alias",
+      "abc--ol-s3",
+      "abc.mrap",
+      "abc--x-s3",
+      "abc--table-s3",
+      "a/b",
+      "abc\n",
     ];
     for (const name of bad) expect([name, isValidBucketName(name)]).toEqual([name, false]);
     expect(() => checkBucketName("A")).toThrow(
@@ -135,17 +141,14 @@ describe("ranges", () => {
   });
 
   test("a slice lies within the object and is never empty", () => {
-    const bound = fc.option(fc.nat({ max: 30 }), { nil: "" });
+    const bound = fc.option(fc.nat({ max: 30 }), { nil: undefined });
     fc.assert(
       fc.property(bound, bound, fc.nat({ max: 20 }), (first, last, size) => {
-        const range = parseRange(`bytes=${first}-${last}`, size);
+        const range = parseRange(`bytes=${first ?? ""}-${last ?? ""}`, size);
         const bytes = Array.from({ length: size }, (_, index) => index);
-        const model =
-          first === ""
-            ? last === ""
-              ? bytes
-              : bytes.slice(-last || size)
-            : bytes.slice(first, last === "" ? size : last + 1);
+        const end = last === undefined ? size : last + 1;
+        const suffix = last === undefined ? bytes : bytes.slice(Math.max(0, size - last));
+        const model = first === undefined ? suffix : bytes.slice(first, end);
         if (range.kind === "slice") {
           expect(bytes.slice(range.start, range.end)).toEqual(model);
           expect(range.end).toBeGreaterThan(range.start);

@@ -45,6 +45,7 @@ export function nodeOptions(
     overlayBytesMax: 32 * 1024 * 1024,
     iteratorsMax: 64,
     payloadEntriesMax: 300,
+    batchBytesMax: 4 * 1024 * 1024,
     pendingWritesMax: 16_384,
     pendingBytesMax: 64 * 1024 * 1024,
     readThreadsMax: 2,

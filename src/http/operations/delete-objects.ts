@@ -28,7 +28,9 @@ function requireDigest(exchange: Exchange): void {
 function refusal(item: ObjectToDelete): S3Error | undefined {
   const { versionId, lastModifiedTime, size } = item;
   if (lastModifiedTime !== undefined || size !== undefined) {
-    return s3Error("NotImplemented", { message: "Conditions on LastModifiedTime and Size are not implemented" });
+    return s3Error("NotImplemented", {
+      message: "Conditions on LastModifiedTime and Size are not implemented",
+    });
   }
   if (versionId !== undefined && versionId !== "null" && versionId !== "") return s3Error("NoSuchVersion");
   try {
@@ -41,7 +43,13 @@ function refusal(item: ObjectToDelete): S3Error | undefined {
 }
 
 function failed(item: ObjectToDelete, error: S3Error): Answered {
-  return { kind: "error", key: item.key, versionId: item.versionId, code: error.code, message: error.message };
+  return {
+    kind: "error",
+    key: item.key,
+    versionId: item.versionId,
+    code: error.code,
+    message: error.message,
+  };
 }
 
 function answered(item: ObjectToDelete, outcome: DeleteOutcome): Answered {

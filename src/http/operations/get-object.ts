@@ -2,7 +2,6 @@
  * GetObject and HeadObject. The plain GET of a small object that is in memory runs without a promise: one lookup,
  * one list of head lines, one write. Conditions, ranges, parts and overrides go the general way.
  */
-import { formatHttpDate } from "../../s3/dates.ts";
 import { s3Error } from "../../s3/errors.ts";
 import { refuseCustomerKey } from "../../s3/headers.ts";
 import { parsePartNumber } from "../../s3/names.ts";
@@ -59,7 +58,7 @@ function send(
   return exchange.finish(status);
 }
 
-type Selection = { readonly status: number; readonly slice: BodySlice; readonly isPart: boolean };
+type Selection = { readonly status: number; readonly slice: BodySlice };
 
 /** Which bytes: a part of the object, a range of it, or all. */
 function select(exchange: Exchange, found: FoundObject): Selection {
@@ -73,37 +72,34 @@ function select(exchange: Exchange, found: FoundObject): Selection {
         message: "Cannot specify both Range header and partNumber query parameter",
       });
     }
-    return selectPart(found, parsePartNumber(partText), edge.service.objects.partRange(found, Number(partText)));
+    return selectPart(
+      found,
+      parsePartNumber(partText),
+      edge.service.objects.partRange(found, Number(partText)),
+    );
   }
   const result = parseRange(rangeText, found.size);
   if (result.kind === "unsatisfiable") throw result.error;
-  if (result.kind === "whole") return { status: 200, slice: { start: 0, end: found.size }, isPart: false };
-  return { status: 206, slice: result, isPart: false };
+  if (result.kind === "whole") return { status: 200, slice: { start: 0, end: found.size } };
+  return { status: 206, slice: result };
 }
 
 /** An object that was not uploaded in parts has one: itself. */
 function selectPart(found: FoundObject, partNumber: number, slice: BodySlice | undefined): Selection {
   if (found.partCount === 0 && partNumber === 1) {
-    return { status: 206, slice: { start: 0, end: found.size }, isPart: true };
+    return { status: 206, slice: { start: 0, end: found.size } };
   }
-  if (slice !== undefined && found.partCount > 0) return { status: 206, slice, isPart: true };
+  if (slice !== undefined && found.partCount > 0) return { status: 206, slice };
   throw s3Error("InvalidPartNumber", {
-    fields: { PartNumberRequested: String(partNumber), ActualPartCount: String(Math.max(1, found.partCount)) },
+    fields: {
+      PartNumberRequested: String(partNumber),
+      ActualPartCount: String(Math.max(1, found.partCount)),
+    },
   });
 }
 
 function notModified(exchange: Exchange, object: ObjectDescription): void {
   answer(exchange, 304, [...baseHeaders(exchange), ...notModifiedHeaders(object)]);
-}
-
-function preconditionError(error: Error, object: ObjectDescription): Error {
-  // The client that failed its condition mostly wants to know what is there now.
-  const headers = { ETag: `"${object.etag}"`, "Last-Modified": formatHttpDate(object.lastModifiedMs) };
-  return s3Error("PreconditionFailed", { fields: { Condition: conditionOf(error) }, headers });
-}
-
-function conditionOf(error: Error): string {
-  return "fields" in error ? ((error.fields as { Condition?: string }).Condition ?? "") : "";
 }
 
 function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<void> {
@@ -112,14 +108,13 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
   const object = describeObject(found, { showPartsCount: hasPart });
   const verdict = checkReadPreconditions({ headers, object, nowMs: edge.options.clock.nowMs() });
   if (verdict.kind === "notModified") return notModified(exchange, object);
-  if (verdict.kind === "failed") throw preconditionError(verdict.error, object);
-  const { status, slice, isPart } = select(exchange, found);
-  const isWhole = slice.start === 0 && slice.end === found.size && !(isPart && found.size > 0);
+  if (verdict.kind === "failed") throw verdict.error;
+  const { status, slice } = select(exchange, found);
   const list = objectHeaders({
     object,
     slice: status === 206 && found.size > 0 ? slice : undefined,
     overrides: parseResponseOverrides(target.query, { isSigned: true }),
-    showChecksum: isWhole && showsChecksum(exchange),
+    showChecksum: showsChecksum(exchange),
   });
   return send(exchange, found, {
     status: found.size === 0 ? 200 : status,

@@ -27,7 +27,7 @@ function answerPut(exchange: Exchange, outcome: PutOutcome, checksum: StoredChec
     case "put": {
       const headers = writeHeaders(exchange);
       headers.push("ETag", `"${outcome.etag}"`);
-      pushChecksum(headers, checksum);
+      pushChecksum(headers, checksum, { withType: true });
       return answer(exchange, 200, headers);
     }
     case "noSuchBucket":
@@ -55,7 +55,14 @@ async function put(
   try {
     const attributes = toAttributes(terms.metadata, checksum);
     const { condition } = terms;
-    const outcome = await exchange.edge.service.objects.put({ bucket, key, etag, attributes, body, condition });
+    const outcome = await exchange.edge.service.objects.put({
+      bucket,
+      key,
+      etag,
+      attributes,
+      body,
+      condition,
+    });
     answerPut(exchange, outcome, checksum);
   } finally {
     received.abort();

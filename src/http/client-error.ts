@@ -1,0 +1,63 @@
+/**
+ * What Node's parser refuses before there is a request, or in the middle of its body, answered in S3's words on the
+ * bare socket: headers too large, headers too slow, a body that ends early, plain nonsense. The connection ends.
+ */
+import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { errorXml } from "../s3/error-xml.ts";
+import { s3Error } from "../s3/errors.ts";
+import type { S3Error } from "../s3/errors.ts";
+import { SERVER_NAME } from "./answer.ts";
+import type { Edge } from "./edge.ts";
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+};
+
+type Refusal = { readonly status: number; readonly error: S3Error };
+
+function refusalOf(code: string | undefined): Refusal {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return { status: 431, error: s3Error("RequestHeaderSectionTooLarge") };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { status: 408, error: s3Error("RequestTimeout") };
+    case "HPE_INVALID_EOF_STATE":
+      return { status: 400, error: s3Error("IncompleteBody") };
+    default:
+      return { status: 400, error: s3Error("BadRequest") };
+  }
+}
+
+/** The answer that is under way on this socket, as Node itself looks for it before it writes its own. */
+function answerUnderWay(socket: Duplex): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse })._httpMessage;
+}
+
+export type ClientErrorListener = (error: Error & { readonly code?: string }, socket: Duplex) => void;
+
+export function clientErrorListener(edge: Edge): ClientErrorListener {
+  return (error, socket) => {
+    const { code } = error;
+    if (code === "ECONNRESET" || !socket.writable || answerUnderWay(socket)?.headersSent === true) {
+      socket.destroy();
+      return;
+    }
+    const refusal = refusalOf(code);
+    const requestId = edge.ids.next();
+    const body = errorXml(refusal.error, { requestId, hostId: edge.ids.hostId });
+    const head = [
+      `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status]}`,
+      `x-amz-request-id: ${requestId}`,
+      `Server: ${SERVER_NAME}`,
+      "Content-Type: application/xml",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "Connection: close",
+    ];
+    edge.unknownOperation.record(refusal.status, 0);
+    edge.options.logger.debug("request refused by the parser", { requestId, code, status: refusal.status });
+    socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+  };
+}

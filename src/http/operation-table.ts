@@ -1,0 +1,42 @@
+/**
+ * Every operation of S3 that is built, and the function that does it. A function answers the exchange itself; what
+ * it throws becomes the error answer. Those that may finish without a promise do.
+ */
+import type { S3Operation } from "../s3/operations.ts";
+import type { Exchange } from "./exchange.ts";
+import { abortMultipartUpload } from "./operations/abort-multipart-upload.ts";
+import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket-operations.ts";
+import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
+import { createMultipartUpload } from "./operations/create-multipart-upload.ts";
+import { deleteObject } from "./operations/delete-object.ts";
+import { deleteObjects } from "./operations/delete-objects.ts";
+import { getObject } from "./operations/get-object.ts";
+import { listBuckets } from "./operations/list-buckets.ts";
+import { listMultipartUploads } from "./operations/list-multipart-uploads.ts";
+import { listObjects, listObjectsV2 } from "./operations/list-objects.ts";
+import { listParts } from "./operations/list-parts.ts";
+import { putObject } from "./operations/put-object.ts";
+import { uploadPart } from "./operations/upload-part.ts";
+
+export type OperationFunction = (exchange: Exchange) => void | Promise<void>;
+
+export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = {
+  ListBuckets: listBuckets,
+  CreateBucket: createBucket,
+  HeadBucket: headBucket,
+  DeleteBucket: deleteBucket,
+  GetBucketLocation: getBucketLocation,
+  ListObjects: listObjects,
+  ListObjectsV2: listObjectsV2,
+  ListMultipartUploads: listMultipartUploads,
+  DeleteObjects: deleteObjects,
+  GetObject: getObject,
+  HeadObject: getObject,
+  PutObject: putObject,
+  DeleteObject: deleteObject,
+  CreateMultipartUpload: createMultipartUpload,
+  UploadPart: uploadPart,
+  CompleteMultipartUpload: completeMultipartUpload,
+  AbortMultipartUpload: abortMultipartUpload,
+  ListParts: listParts,
+};

@@ -1,0 +1,28 @@
+/**
+ * GET of a setting that nobody can have made yet: AWS's own answer for "absent", once bucket or object are there.
+ */
+import { absentBucketSetting, absentObjectSetting } from "../../s3/absent.ts";
+import type { AbsentAnswer } from "../../s3/absent.ts";
+import type { BucketSetting, ObjectSetting } from "../../s3/operations.ts";
+import { answerXml } from "../answer.ts";
+import type { Exchange } from "../exchange.ts";
+import { ownerOf } from "../owner-of.ts";
+import { noSuchKey, requireBucket, requireBucketAndKey } from "../require-bucket.ts";
+
+function answerAbsent(exchange: Exchange, absent: AbsentAnswer): void {
+  if (absent.kind === "error") throw absent.error;
+  answerXml(exchange, absent.xml);
+}
+
+export function getBucketSetting(exchange: Exchange, setting: BucketSetting): void {
+  const { name } = requireBucket(exchange);
+  const hasId = exchange.target.query.has("id");
+  answerAbsent(exchange, absentBucketSetting({ setting, bucket: name, owner: ownerOf(exchange), hasId }));
+}
+
+export async function getObjectSetting(exchange: Exchange, setting: ObjectSetting): Promise<void> {
+  requireBucketAndKey(exchange);
+  const found = await exchange.edge.service.objects.find(exchange.target.path);
+  if (found === undefined) throw noSuchKey(exchange.target.key);
+  answerAbsent(exchange, absentObjectSetting(setting, ownerOf(exchange)));
+}

@@ -1,0 +1,182 @@
+/**
+ * Reads every row of the index, holds it against its checksum and its neighbours, reads every body that an object
+ * or part names, and counts again what apply keeps counting. Changes nothing.
+ */
+import { DamageError } from "../base/errors.ts";
+import type { IndexStore } from "../ports/index-store.ts";
+import { RecordReader } from "../store/record-reader.ts";
+import { openRow } from "../store/row-seal.ts";
+import type { SegmentFiles } from "../store/segment-files.ts";
+import { keys, ranges } from "../state/keys.ts";
+import { ObjectFlag, decodeDetail, decodeObject } from "../state/object-row.ts";
+import type { BodyReference } from "../state/object-row.ts";
+import { rows, unpackExtents } from "../state/rows.ts";
+import { SegmentTable } from "../state/segment-table.ts";
+
+export type IndexReport = {
+  readonly rows: number;
+  readonly objects: number;
+  readonly bodiesRead: number;
+  readonly problems: readonly string[];
+};
+
+const EVERYTHING = { from: "", to: "\u{10ffff}" };
+const PAGE = 1000;
+const PROBLEMS_MAX = 100;
+
+export async function verifyIndex(store: IndexStore, files: SegmentFiles): Promise<IndexReport> {
+  const check = new IndexCheck(store, files);
+  await check.loadSegments();
+  await check.visitAll();
+  check.compareCounters();
+  const { rowCount, objectCount, bodiesRead, problems } = check;
+  return { rows: rowCount, objects: objectCount, bodiesRead, problems };
+}
+
+type Tally = { objects: number; bytes: number };
+
+class IndexCheck {
+  readonly problems: string[] = [];
+  rowCount = 0;
+  objectCount = 0;
+  bodiesRead = 0;
+  readonly #store: IndexStore;
+  readonly #segments = new SegmentTable();
+  readonly #records: RecordReader;
+  readonly #live = new Map<number, number>();
+  readonly #counted = new Map<string, Tally>();
+  readonly #stored = new Map<string, Tally>();
+
+  constructor(store: IndexStore, files: SegmentFiles) {
+    this.#store = store;
+    this.#records = new RecordReader(files, this.#segments, { readsMax: 1 });
+  }
+
+  #problem(text: string): void {
+    if (this.problems.length < PROBLEMS_MAX) this.problems.push(text);
+    else if (this.problems.length === PROBLEMS_MAX) this.problems.push("... and more");
+  }
+
+  async #each(
+    range: { readonly from: string; readonly to: string },
+    visit: (key: string, value: Uint8Array) => Promise<void> | void,
+  ): Promise<void> {
+    const iterator = this.#store.iterate(range);
+    try {
+      for (;;) {
+        const page = await iterator.next(PAGE);
+        if (page.length === 0) return;
+        for (const [key, stored] of page) await this.#guarded(key, stored, visit);
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async #guarded(
+    key: string,
+    stored: Uint8Array,
+    visit: (key: string, value: Uint8Array) => Promise<void> | void,
+  ): Promise<void> {
+    try {
+      await visit(key, openRow(key, stored));
+    } catch (error) {
+      this.#problem(error instanceof DamageError ? error.message : `row ${JSON.stringify(key)}: ${error}`);
+    }
+  }
+
+  async loadSegments(): Promise<void> {
+    await this.#each(ranges.segments, (key, value) => this.#segments.load(key, value));
+  }
+
+  async visitAll(): Promise<void> {
+    await this.#each(EVERYTHING, async (key, value) => {
+      this.rowCount++;
+      const kind = key.slice(0, key.indexOf("/"));
+      const rest = key.slice(kind.length + 1);
+      if (kind === "object") await this.#visitObject(rest, value);
+      else if (kind === "part") await this.#visitPart(value);
+      else if (kind === "body") await this.#visitBody(rest, value);
+      else if (kind === "count") this.#stored.set(rest, { ...rows.bucketCounters.decode(value) });
+    });
+  }
+
+  async #visitObject(rest: string, value: Uint8Array): Promise<void> {
+    this.objectCount++;
+    const row = decodeObject(value);
+    const bucketId = rest.slice(0, rest.indexOf("/"));
+    const tally = this.#counted.get(bucketId) ?? { objects: 0, bytes: 0 };
+    tally.objects++;
+    tally.bytes += row.size;
+    this.#counted.set(bucketId, tally);
+    if (row.flags & ObjectFlag.detail) decodeDetail(this.#need(keys.detail(row.birthIndex, row.birthSub)));
+    await this.#visitReference(row.body, row.birthIndex, row.size);
+  }
+
+  #need(key: string): Uint8Array {
+    const stored = this.#store.getSync(key);
+    if (stored === undefined) throw new DamageError(`the index row ${JSON.stringify(key)} is missing`);
+    return openRow(key, stored);
+  }
+
+  async #visitReference(body: BodyReference, birthIndex: number, size: number): Promise<void> {
+    if (body.kind === "record") {
+      this.#addLive(birthIndex, size);
+      const { offset, crc32c } = body;
+      await this.#records.read({ index: birthIndex, offset, length: size, crc32c });
+      this.bodiesRead++;
+    } else if (body.kind === "stored") {
+      const row = rows.body.decode(this.#need(keys.body(body.bodyId)));
+      if (row.size !== size || row.refs < 1)
+        throw new DamageError(`body ${body.bodyId} is not what names it`);
+    } else if (body.kind === "parts") {
+      const { completed } = rows.upload.decode(this.#need(keys.upload(body.uploadId)));
+      if (completed?.size !== size) throw new DamageError(`upload ${body.uploadId} is not what names it`);
+      for (const run of completed.runs) {
+        for (let at = 0; at < run.count; at++) this.#need(keys.part(body.uploadId, run.firstPart + at));
+      }
+    }
+  }
+
+  async #visitPart(value: Uint8Array): Promise<void> {
+    const part = rows.part.decode(value);
+    await this.#visitReference(part.body, part.birthIndex, part.size);
+  }
+
+  /** A body's own row, or a further page of its extents: each extent is read as a whole. */
+  async #visitBody(rest: string, value: Uint8Array): Promise<void> {
+    const packed = rest.includes("/")
+      ? rows.bodyExtents.decode(value).extents
+      : rows.body.decode(value).extents;
+    for (const extent of unpackExtents(packed)) {
+      this.#addLive(extent.index, extent.length);
+      await this.#records.readExtent(extent, 0, extent.length);
+      this.bodiesRead++;
+    }
+  }
+
+  #addLive(index: number, bytes: number): void {
+    const segment = this.#segments.find(index);
+    if (segment === undefined) throw new DamageError(`entry ${index} is named, but no segment holds it`);
+    this.#live.set(segment.id, (this.#live.get(segment.id) ?? 0) + bytes);
+  }
+
+  compareCounters(): void {
+    for (const segment of this.#segments.all) {
+      const counted = this.#live.get(segment.id) ?? 0;
+      if (counted !== segment.liveBytes) {
+        this.#problem(`segment ${segment.id} counts ${segment.liveBytes} live bytes, there are ${counted}`);
+      }
+    }
+    for (const bucketId of new Set([...this.#stored.keys(), ...this.#counted.keys()])) {
+      const stored = this.#stored.get(bucketId) ?? { objects: 0, bytes: 0 };
+      const counted = this.#counted.get(bucketId) ?? { objects: 0, bytes: 0 };
+      if (stored.objects !== counted.objects || stored.bytes !== counted.bytes) {
+        this.#problem(
+          `bucket ${bucketId} counts ${stored.objects} objects of ${stored.bytes} bytes, ` +
+            `there are ${counted.objects} of ${counted.bytes}`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Reads every byte of the log and holds it against every checksum there is: heads, chains, headers, payloads,
+ * footers. Changes nothing.
+ */
+import { createHash } from "node:crypto";
+import type { Disk, DiskFile } from "../ports/disk.ts";
+import { TRAILER_BYTES } from "../segment/footer.ts";
+import type { Trailer } from "../segment/footer.ts";
+import { CHAIN_START, sameChain } from "../segment/record.ts";
+import type { ChainValue } from "../segment/record.ts";
+import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
+import { readTrailerOf } from "../store/log-recovery.ts";
+import { SegmentFiles } from "../store/segment-files.ts";
+import { scanSegment } from "../store/segment-scan.ts";
+import type { ScanEnd } from "../store/segment-scan.ts";
+
+export type LogReport = {
+  readonly entries: number;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly tornBytes: number;
+  readonly problems: readonly string[];
+};
+
+type Walk = {
+  next: number;
+  chain: ChainValue;
+  bytes: number;
+  tornBytes: number;
+  readonly problems: string[];
+  readonly ackedIndex: number;
+};
+
+export async function verifyLog(disk: Disk, directory: string, ackedIndex: number): Promise<LogReport> {
+  const files = new SegmentFiles(disk, directory);
+  const walk: Walk = { next: 1, chain: CHAIN_START, bytes: 0, tornBytes: 0, problems: [], ackedIndex };
+  const ids = await files.list();
+  for (const [at, id] of ids.entries()) {
+    const path = files.path(id);
+    if (id !== at + 1) {
+      walk.problems.push(`${files.path(at + 1)} is missing`);
+      break;
+    }
+    const file = await disk.open(path, "read");
+    const whole = await verifySegment(file, { id, path }, walk).finally(() => file.close());
+    if (!whole) break;
+  }
+  const entries = walk.next - 1;
+  if (entries < ackedIndex) {
+    walk.problems.push(`the log ends at entry ${entries}; entries up to ${ackedIndex} were acknowledged`);
+  }
+  const { bytes, tornBytes, problems } = walk;
+  return { entries, segments: ids.length, bytes, tornBytes, problems };
+}
+
+type Place = { readonly id: number; readonly path: string };
+
+/** Whether the walk can go on behind this segment. */
+async function verifySegment(file: DiskFile, place: Place, walk: Walk): Promise<boolean> {
+  const size = await file.size();
+  const headBytes = Buffer.alloc(Math.min(size, SEGMENT_HEAD_BYTES));
+  await file.read(headBytes, 0);
+  const reading = readSegmentHead(headBytes);
+  if (reading.kind === "blank") return true;
+  if (reading.kind !== "head") {
+    walk.problems.push(`${place.path}: the head is damaged (${reading.kind})`);
+    return false;
+  }
+  const { head } = reading;
+  if (head.id !== place.id || head.firstIndex !== walk.next || !sameChain(head.chain, walk.chain)) {
+    walk.problems.push(`${place.path}: it does not continue the segment before it`);
+    return false;
+  }
+  const trailer = await readTrailerOf(file, size);
+  const end = trailer === undefined ? size : size - TRAILER_BYTES - trailer.tableBytes;
+  const { scanEnd, digest } = await scanAll(file, end, walk);
+  walk.bytes += size;
+  if (trailer !== undefined) return checkSealed(place, trailer, walk, { scanEnd, digest });
+  if (scanEnd.kind === "end") return true;
+  if (scanEnd.index <= walk.ackedIndex) {
+    walk.problems.push(
+      `${place.path}: entry ${scanEnd.index} at offset ${scanEnd.offset} is damaged: ${scanEnd.reason}`,
+    );
+    return false;
+  }
+  walk.tornBytes += size - scanEnd.offset;
+  return true;
+}
+
+async function scanAll(
+  file: DiskFile,
+  end: number,
+  walk: Walk,
+): Promise<{ readonly scanEnd: ScanEnd; readonly digest: Buffer }> {
+  const hash = createHash("sha256");
+  const scan = scanSegment(file, { index: walk.next, chain: walk.chain }, end);
+  for (;;) {
+    const step = await scan.next();
+    if (step.done) return { scanEnd: step.value, digest: hash.digest() };
+    hash.update(step.value.headerBytes);
+    walk.next = step.value.header.index + 1;
+    walk.chain = step.value.chain;
+  }
+}
+
+function checkSealed(
+  place: Place,
+  trailer: Trailer,
+  walk: Walk,
+  found: { readonly scanEnd: ScanEnd; readonly digest: Buffer },
+): boolean {
+  const { scanEnd, digest } = found;
+  if (scanEnd.kind === "bad") {
+    walk.problems.push(
+      `${place.path}: entry ${scanEnd.index} at offset ${scanEnd.offset} is damaged: ${scanEnd.reason}`,
+    );
+    // The footer tells how it goes on, so that one damaged record does not hide the next one.
+    walk.next = trailer.lastIndex + 1;
+    walk.chain = trailer.endChain;
+    return true;
+  }
+  const agrees = trailer.lastIndex === walk.next - 1 && sameChain(trailer.endChain, walk.chain);
+  if (!agrees || !digest.equals(trailer.headersDigest)) {
+    walk.problems.push(`${place.path}: the footer does not match the records`);
+  }
+  return true;
+}

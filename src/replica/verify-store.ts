@@ -1,0 +1,94 @@
+/**
+ * `thermocline verify`: holds a whole data directory against its own checksums, offline. It needs the directory's
+ * lock, so that nothing moves meanwhile, and repairs nothing: it says what is damaged and what the next start
+ * will do about it.
+ */
+import { RefusedError } from "../base/errors.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { IndexStore } from "../ports/index-store.ts";
+import { AckedFile } from "../store/acked-file.ts";
+import { readRing } from "../store/flush-ring.ts";
+import { checkTables } from "../store/level-tables.ts";
+import { SegmentFiles } from "../store/segment-files.ts";
+import { VoteFile } from "../store/vote-file.ts";
+import { readNodeFile } from "./node-file.ts";
+import { verifyIndex } from "./verify-index.ts";
+import { verifyLog } from "./verify-log.ts";
+
+export type VerifyOptions = {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly openIndexStore: (path: string) => Promise<IndexStore>;
+};
+
+export type VerifyReport = { readonly ok: boolean; readonly lines: readonly string[] };
+
+/** Throws RefusedError if the directory is in use or no data directory. */
+export async function verifyStore(options: VerifyOptions): Promise<VerifyReport> {
+  const { disk, directory } = options;
+  const node = await readNodeFile(disk, directory);
+  const lock = await disk.lock(`${directory}/lock`);
+  if (lock === undefined) throw new RefusedError(`a process uses ${directory}: stop it first`);
+  try {
+    const lines = [`node ${node.nodeId} of cluster ${node.clusterId}, data format ${node.format}`];
+    const problems = [...(await verifyMarks(options, lines)), ...(await verifyRows(options, lines))];
+    lines.push(...problems.map((problem) => `DAMAGED ${problem}`));
+    lines.push(problems.length === 0 ? "everything matches" : `${problems.length} problems`);
+    return { ok: problems.length === 0, lines };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<readonly string[]> {
+  const { disk, directory } = options;
+  const problems: string[] = [];
+  let ackedIndex = 0;
+  try {
+    const vote = await VoteFile.open(disk, `${directory}/vote`);
+    await vote.close();
+    lines.push(`vote: term ${vote.vote.term}`);
+    const acked = await AckedFile.open(disk, `${directory}/acked`);
+    ackedIndex = acked.index;
+    await acked.close();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    problems.push(error.message);
+  }
+  const log = await verifyLog(disk, `${directory}/log`, ackedIndex);
+  lines.push(
+    `log: ${log.entries} entries in ${log.segments} segments, ${log.bytes} bytes, ` +
+      `acknowledged up to ${ackedIndex}`,
+  );
+  if (log.tornBytes > 0)
+    lines.push(`a torn tail of ${log.tornBytes} bytes will be dropped at the next start`);
+  return [...problems, ...log.problems];
+}
+
+async function verifyRows(options: VerifyOptions, lines: string[]): Promise<readonly string[]> {
+  const { disk, directory } = options;
+  const hint = "the next start makes the index again from the log";
+  const table = await checkTables(disk, `${directory}/index`);
+  if (table !== undefined) return [`index: ${table}; ${hint}`];
+  let store: IndexStore;
+  try {
+    store = await options.openIndexStore(`${directory}/index`);
+  } catch (error) {
+    return [`index: it does not open (${String(error)}); ${hint}`];
+  }
+  const files = new SegmentFiles(disk, `${directory}/log`);
+  try {
+    const ring = await readRing(store);
+    if (ring.kind === "broken") return [`index: ${ring.reason}; ${hint}`];
+    const applied = ring.kind === "empty" ? 0 : ring.newest.after;
+    const report = await verifyIndex(store, files);
+    lines.push(
+      `index: ${report.rows} rows, ${report.objects} objects, ${report.bodiesRead} bodies read, ` +
+        `applied up to ${applied}`,
+    );
+    return report.problems.map((problem) => `index: ${problem}`);
+  } finally {
+    await files.close();
+    await store.close();
+  }
+}

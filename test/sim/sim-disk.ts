@@ -1,0 +1,271 @@
+/**
+ * The Disk port in memory, with the manners of a real disk: bytes are volatile until their file's sync returned
+ * (at once when the write returns, for a durable file), names until their directory's. Every effect is recorded;
+ * disk-history.ts makes crash images of the record. Faults: `capacityBytes` fills up, `fault` fails what it likes.
+ * Directories themselves are stable when `makeDirectory` returns, as the port says.
+ */
+import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../../src/ports/disk.ts";
+import { OperationLog, directoryOf } from "./disk-operation.ts";
+import { PagedBytes } from "./paged-bytes.ts";
+import { SimIndexState } from "./sim-index-state.ts";
+
+export class SimDiskError extends Error {
+  override readonly name = "SimDiskError";
+  readonly code: string;
+
+  constructor(code: string, what: string) {
+    super(`${code}: ${what}`);
+    this.code = code;
+  }
+}
+
+export type DiskEffect = "create" | "write" | "truncate" | "sync" | "rename" | "remove" | "syncDirectory" | "batch";
+
+/** The error code with which an effect fails, or `undefined`. */
+export type DiskFault = (effect: DiskEffect, path: string) => "EIO" | "ENOSPC" | undefined;
+
+export type Inode = { readonly id: number; readonly bytes: PagedBytes };
+
+const ENDLESS_BYTES = 2 ** 40;
+
+export class SimDisk implements Disk {
+  /** `undefined`: nobody will ask for a history. */
+  readonly log: OperationLog | undefined;
+  /** Time that passes between an effect's beginning and its return. */
+  readonly latency: () => Promise<void>;
+  /** Unlimited unless set; may be set at any time. */
+  capacityBytes: number | undefined;
+  fault: DiskFault = () => undefined;
+  readonly #names = new Map<string, Inode>();
+  readonly #directories = new Set<string>();
+  readonly #indexes = new Map<string, SimIndexState>();
+  readonly #locked = new Set<string>();
+  #nextInode = 1;
+
+  constructor(options: { readonly log?: OperationLog; readonly latency?: () => Promise<void> } = {}) {
+    this.log = options.log;
+    this.latency = options.latency ?? (() => Promise.resolve());
+  }
+
+  /** Throws what `fault` asks for. */
+  failOn(effect: DiskEffect, path: string): void {
+    const code = this.fault(effect, path);
+    if (code !== undefined) throw new SimDiskError(code, `${effect} ${path}`);
+  }
+
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    let inode = this.#names.get(path);
+    if (inode === undefined) {
+      if (mode === "read") throw new SimDiskError("ENOENT", path);
+      this.failOn("create", path);
+      inode = { id: this.#nextInode++, bytes: new PagedBytes() };
+      this.#names.set(path, inode);
+      this.log?.add({ kind: "create", path, inode: inode.id });
+    }
+    await this.latency();
+    return new SimDiskFile(this, inode, { path, mode });
+  }
+
+  readFile(path: string): Promise<Uint8Array | undefined> {
+    return Promise.resolve(this.#names.get(path)?.bytes.toBuffer());
+  }
+
+  list(directory: string): Promise<readonly string[]> {
+    const names = new Set<string>();
+    for (const path of [...this.#names.keys(), ...this.#directories, ...this.#indexes.keys()]) {
+      if (!path.startsWith(`${directory}/`)) continue;
+      names.add(path.slice(directory.length + 1).split("/")[0] as string);
+    }
+    return Promise.resolve([...names]);
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    this.#directories.add(path);
+    return Promise.resolve();
+  }
+
+  /** Of a file or of a whole directory. */
+  async rename(from: string, to: string): Promise<void> {
+    this.failOn("rename", from);
+    for (const map of [this.#names, this.#indexes] as readonly Map<string, unknown>[]) {
+      for (const [path, target] of [...map]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue;
+        map.delete(path);
+        map.set(to + path.slice(from.length), target);
+      }
+    }
+    if (this.#directories.delete(from)) this.#directories.add(to);
+    this.log?.add({ kind: "rename", from, to });
+    await this.latency();
+  }
+
+  async remove(path: string): Promise<void> {
+    if (!this.#names.has(path)) return;
+    this.failOn("remove", path);
+    this.#names.delete(path);
+    this.log?.add({ kind: "remove", path });
+    await this.latency();
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    for (const map of [this.#names, this.#indexes] as readonly Map<string, unknown>[]) {
+      for (const name of [...map.keys()]) if (isWithin(name, path)) map.delete(name);
+    }
+    for (const name of [...this.#directories]) if (isWithin(name, path)) this.#directories.delete(name);
+    this.log?.add({ kind: "removeDirectory", path });
+    await this.latency();
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    this.failOn("syncDirectory", path);
+    const begun = this.log?.add({ kind: "syncDirectory", path });
+    await this.latency();
+    if (begun !== undefined) this.log?.done(begun);
+  }
+
+  lock(directory: string): Promise<DirectoryLock | undefined> {
+    if (this.#locked.has(directory)) return Promise.resolve(undefined);
+    this.#locked.add(directory);
+    return Promise.resolve({
+      release: () => {
+        this.#locked.delete(directory);
+        return Promise.resolve();
+      },
+    });
+  }
+
+  get usedBytes(): number {
+    let bytes = 0;
+    for (const inode of this.#names.values()) bytes += inode.bytes.size;
+    return bytes;
+  }
+
+  /** Bytes that still fit. */
+  get freeBytes(): number {
+    return this.capacityBytes === undefined ? ENDLESS_BYTES : Math.max(0, this.capacityBytes - this.usedBytes);
+  }
+
+  space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
+    return Promise.resolve({
+      freeBytes: this.freeBytes,
+      totalBytes: this.capacityBytes ?? ENDLESS_BYTES,
+    });
+  }
+
+  /** State of the index store at `path`, empty if there is none. */
+  indexState(path: string): SimIndexState {
+    let state = this.#indexes.get(path);
+    if (state === undefined) {
+      state = new SimIndexState(this.#nextInode++);
+      this.#indexes.set(path, state);
+      this.log?.add({ kind: "openIndex", path, store: state.id });
+    }
+    return state;
+  }
+
+  /** What is on the disk, for images and comparisons. */
+  *files(): Generator<readonly [path: string, bytes: PagedBytes]> {
+    for (const path of [...this.#names.keys()].toSorted()) yield [path, (this.#names.get(path) as Inode).bytes];
+  }
+
+  /** For images: a file that is there and stable. */
+  plant(path: string, bytes: PagedBytes): void {
+    this.#names.set(path, { id: this.#nextInode++, bytes });
+    this.#directories.add(directoryOf(path));
+  }
+
+  /** For images: an index store that is there and stable. */
+  plantIndex(path: string, rows: ReadonlyMap<string, Uint8Array>): void {
+    this.#indexes.set(path, new SimIndexState(this.#nextInode++, rows));
+  }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
+class SimDiskFile implements DiskFile {
+  readonly #disk: SimDisk;
+  readonly #inode: Inode;
+  readonly #path: string;
+  readonly #mode: OpenMode;
+  #closed = false;
+
+  constructor(disk: SimDisk, inode: Inode, how: { readonly path: string; readonly mode: OpenMode }) {
+    this.#disk = disk;
+    this.#inode = inode;
+    this.#path = how.path;
+    this.#mode = how.mode;
+  }
+
+  #use(write: boolean): void {
+    if (this.#closed || (write && this.#mode === "read")) throw new SimDiskError("EBADF", this.#path);
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    this.#use(false);
+    await this.#disk.latency();
+    return this.#inode.bytes.read(target, position);
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    this.#use(false);
+    return this.#inode.bytes.read(target, position);
+  }
+
+  async write(source: Uint8Array, position: number): Promise<void> {
+    this.#use(true);
+    const disk = this.#disk;
+    const { bytes } = this.#inode;
+    const grows = Math.max(0, position + source.length - bytes.size);
+    const fits = source.length - Math.max(0, grows - disk.freeBytes);
+    const written = fits >= source.length ? source : source.subarray(0, Math.max(0, fits));
+    const code = disk.fault("write", this.#path);
+    if (code === "ENOSPC") throw new SimDiskError(code, this.#path);
+    const begun = this.#record(written, position);
+    await disk.latency();
+    // Whether bytes of a failed write arrived, nobody knows: it is recorded, but never done.
+    if (code !== undefined) throw new SimDiskError(code, `write ${this.#path}`);
+    if (begun !== undefined) disk.log?.done(begun);
+    if (written !== source) throw new SimDiskError("ENOSPC", this.#path);
+  }
+
+  #record(bytes: Uint8Array, offset: number): number | undefined {
+    this.#inode.bytes.write(bytes, offset);
+    const durable = this.#mode === "durable";
+    const inode = this.#inode.id;
+    // The caller uses its buffer again.
+    return this.#disk.log?.add({ kind: "write", inode, offset, bytes: Buffer.from(bytes), durable });
+  }
+
+  async truncate(size: number): Promise<void> {
+    this.#use(true);
+    this.#disk.failOn("truncate", this.#path);
+    this.#inode.bytes.truncate(size);
+    this.#disk.log?.add({ kind: "truncate", inode: this.#inode.id, size });
+    await this.#disk.latency();
+  }
+
+  async sync(): Promise<void> {
+    this.#use(false);
+    const { log, latency } = this.#disk;
+    const code = this.#disk.fault("sync", this.#path);
+    if (code !== undefined) {
+      log?.add({ kind: "syncFailed", inode: this.#inode.id });
+      throw new SimDiskError(code, `sync ${this.#path}`);
+    }
+    const begun = log?.add({ kind: "sync", inode: this.#inode.id });
+    await latency();
+    if (begun !== undefined) log?.done(begun);
+  }
+
+  size(): Promise<number> {
+    this.#use(false);
+    return Promise.resolve(this.#inode.bytes.size);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+}
