@@ -18,7 +18,9 @@ import type { Config } from "./config/config.ts";
 import { createEdge } from "./http/create-edge.ts";
 import type { S3Edge } from "./http/create-edge.ts";
 import type { Logger } from "./ports/logger.ts";
+import type { Telemetry } from "./ports/telemetry.ts";
 import { StorageNode } from "./replica/storage-node.ts";
+import type { StorageNodeOptions } from "./replica/storage-node.ts";
 import { verifyStore } from "./replica/verify-store.ts";
 import { SEGMENT_BYTES_DEFAULT } from "./segment/cut.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
@@ -81,14 +83,15 @@ function rootOf(config: Config): { readonly accessKey: string; readonly secretKe
   return { accessKey, secretKey };
 }
 
-function nodeOptions(
+/** What the settings mean for the storage node. */
+export function nodeOptions(
   config: Config,
   parts: {
     readonly logger: Logger;
-    readonly telemetry: CoreTelemetry;
+    readonly telemetry: Telemetry;
     readonly onFatal: (error: unknown) => void;
   },
-): Parameters<typeof StorageNode.open>[0] {
+): StorageNodeOptions {
   return {
     directory: config.dataDir,
     nodeId: config.nodeId,

@@ -74,7 +74,17 @@ type LevelIterator<Value> = {
 
 function wrap<Value>(iterator: LevelIterator<Value>): IndexIterator<Value> {
   return {
-    next: (limit) => iterator.nextv(limit),
+    next: async (limit) => {
+      const first = await iterator.nextv(limit);
+      // LevelDB hands out less than asked for once its own buffer is full: only an empty answer is the end.
+      let last = first.length;
+      while (last > 0 && first.length < limit) {
+        const more = await iterator.nextv(limit - first.length);
+        last = more.length;
+        first.push(...more);
+      }
+      return first;
+    },
     seek: (key) => iterator.seek(key),
     close: () => iterator.close(),
   };

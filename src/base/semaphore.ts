@@ -4,7 +4,9 @@
  */
 export class Semaphore {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  /** A queue with its head at `#next`: shifting an array of thousands would move them all each time. */
+  #waiting: (() => void)[] = [];
+  #next = 0;
 
   constructor(count: number) {
     this.#free = count;
@@ -16,9 +18,21 @@ export class Semaphore {
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      this.#release();
     }
+  }
+
+  #release(): void {
+    const wake = this.#waiting[this.#next];
+    if (wake === undefined) {
+      this.#free++;
+      return;
+    }
+    this.#next++;
+    if (this.#next === this.#waiting.length) {
+      this.#waiting = [];
+      this.#next = 0;
+    }
+    wake();
   }
 }

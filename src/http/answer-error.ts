@@ -24,20 +24,26 @@ function mustClose(exchange: Exchange): boolean {
   return declared !== undefined && Number(declared) > DROPPED_BYTES_MAX;
 }
 
+function closeAfter(exchange: Exchange, headers: string[]): void {
+  // An edge that drains says so in all its answers.
+  if (!exchange.edge.isDraining) headers.push("Connection", "close");
+}
+
 /** Sends everything but the end of the answer, drops what still comes, then ends. */
 function answerAndLinger(exchange: Exchange, status: number, headers: string[], body: string): void {
   const { incoming, outgoing, edge } = exchange;
-  headers.push("Content-Length", String(Buffer.byteLength(body)), "Connection", "close");
+  closeAfter(exchange, headers);
+  headers.push("Content-Length", String(Buffer.byteLength(body)));
   outgoing.writeHead(status, headers);
   if (exchange.method !== "HEAD") outgoing.write(body);
   else outgoing.flushHeaders();
+  exchange.finish(status);
   const waiting = new AbortController();
   let dropped = 0;
   const end = (): void => {
-    if (exchange.isFinished) return;
+    if (waiting.signal.aborted) return;
     waiting.abort();
     outgoing.end();
-    exchange.finish(status);
   };
   incoming.on("data", (chunk: Buffer) => {
     dropped += chunk.length;
@@ -66,7 +72,8 @@ export function answerError(exchange: Exchange, thrown: unknown): void {
   const resource = `/${exchange.target.path}`;
   const body = errorXml(error, { requestId, resource, hostId: edge.ids.hostId });
   const isExpectingContinue = exchange.headers["expect"] !== undefined;
-  if (mustClose(exchange) && !isExpectingContinue && !incoming.destroyed) {
+  if (error.code === "RequestTimeout") closeAfter(exchange, headers);
+  else if (mustClose(exchange) && !isExpectingContinue && !incoming.destroyed) {
     return answerAndLinger(exchange, error.status, headers, body);
   }
   answer(exchange, error.status, headers, body);

@@ -19,6 +19,9 @@ export function requestHeaders(exchange: Exchange): RequestHeaders {
   return count * 2 === rawHeaders.length ? headers : headersFromRaw(rawHeaders);
 }
 
+/** Without which a request is not presigned; only what comes on top can stand for a header. */
+const PRESIGNED_PARAMETERS = 6;
+
 export function authenticate(exchange: Exchange): void {
   const { edge, target, headers } = exchange;
   const result = verifySignature({
@@ -38,6 +41,6 @@ export function authenticate(exchange: Exchange): void {
       exchange.identity = result.source.identity;
       exchange.payload = result.payload;
       exchange.chunkSigning = result.chunkSigning;
-      if (result.isPresigned) exchange.headers = withQueryHeaders(headers, target.query);
+      if (result.isPresigned && target.query.size > PRESIGNED_PARAMETERS) exchange.headers = withQueryHeaders(headers, target.query);
   }
 }

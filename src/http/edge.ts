@@ -9,6 +9,7 @@ import { Credits } from "./credits.ts";
 import type { EdgeOptions } from "./edge-options.ts";
 import { OperationCounter } from "./operation-counter.ts";
 import { RequestIds } from "./request-ids.ts";
+import { TargetMemo } from "./target-memo.ts";
 
 const SIGNING_KEYS_MAX = 1024;
 const AUTHORIZATIONS_MAX = 4096;
@@ -21,6 +22,7 @@ export class Edge {
   readonly service: Service;
   readonly credits: Credits;
   readonly ids: RequestIds;
+  readonly targets: TargetMemo;
   readonly signatures: SigV4Caches;
   readonly lookupSecret: (accessKey: string) => KnownIdentity | undefined;
   /** By name of the operation; `Other` counts what was refused before an operation was known. */
@@ -38,6 +40,7 @@ export class Edge {
     this.service = options.service;
     this.credits = new Credits({ bytesMax: options.limits.bytesInFlightMax });
     this.ids = new RequestIds(options.random);
+    this.targets = new TargetMemo({ domain: options.domain });
     this.signatures = createSigV4Caches({
       signingKeysMax: SIGNING_KEYS_MAX,
       authorizationsMax: AUTHORIZATIONS_MAX,

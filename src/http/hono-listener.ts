@@ -1,9 +1,10 @@
 /**
  * The one Hono app of a listener: a single route that hands Node's raw streams to `handle`.
  *
- * Hono's view of the URL is never used: a WHATWG parser normalises `..`, `%2e` and backslashes, and so would serve
- * another object than was signed for. What its adapter refuses to make a URL of (keys with backslashes, odd Host
- * headers) never reaches the route; such requests are handed over directly, so they get S3's answers too.
+ * Hono is shown `/` in place of the request target. A WHATWG parser normalises `..`, `%2e` and backslashes, and so
+ * would serve another object than was signed for; and parsing a presigned URL would cost more than all else that
+ * Hono does. What its adapter refuses all the same (odd Host headers) never reaches the route; such requests are
+ * handed over directly, so they get S3's answers too.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
@@ -16,11 +17,13 @@ export type RequestListener = (incoming: IncomingMessage, outgoing: ServerRespon
 /** `handle` must not throw. */
 export function honoListener(handle: RequestListener): RequestListener {
   // Set and read within one synchronous call: the adapter runs the route before its first await.
-  let wasReached = false;
+  let target: string | undefined;
   const app = new Hono<{ Bindings: HttpBindings }>({ getPath: () => "/" });
   app.all("*", (context) => {
-    wasReached = true;
-    handle(context.env.incoming, context.env.outgoing);
+    const { incoming, outgoing } = context.env;
+    incoming.url = target ?? "";
+    target = undefined;
+    handle(incoming, outgoing);
     return RESPONSE_ALREADY_SENT;
   });
   const listener = getRequestListener(app.fetch, {
@@ -29,8 +32,12 @@ export function honoListener(handle: RequestListener): RequestListener {
     errorHandler: () => undefined,
   });
   return (incoming, outgoing) => {
-    wasReached = false;
+    const { url = "" } = incoming;
+    target = url;
+    incoming.url = "/";
     void listener(incoming, outgoing);
-    if (!wasReached) handle(incoming, outgoing);
+    if (target === undefined) return;
+    incoming.url = url;
+    handle(incoming, outgoing);
   };
 }

@@ -5,7 +5,6 @@
 import { unreachable } from "../base/assert.ts";
 import { routeOperation } from "../s3/operations.ts";
 import type { S3Operation } from "../s3/operations.ts";
-import { parseRequestTarget } from "../s3/request-target.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
@@ -26,12 +25,10 @@ export type Serve = (exchange: Exchange) => void | Promise<void>;
 
 export function serveS3(edge: Edge): Serve {
   const operations = operationsOf(edge);
-  const { domain } = edge.options;
   return (exchange) => {
     const { incoming } = exchange;
     exchange.headers = requestHeaders(exchange);
-    const host = incoming.headers.host;
-    const target = parseRequestTarget({ url: incoming.url ?? "", host, domain });
+    const target = edge.targets.parse(incoming.url ?? "", incoming.headers.host);
     exchange.target = target;
     if (!target.isVirtualHost && answerHealth(exchange)) return undefined;
     authenticate(exchange);

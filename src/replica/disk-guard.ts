@@ -15,6 +15,8 @@ const BODIES_BYTES_MAX = 4096 * MIB;
 const ALL_SHARE = 0.1;
 const ALL_BYTES_MAX = 1024 * MIB;
 const RESERVE_SHARE = 0.02;
+/** Writing the reserve would only slow the start down. */
+const RESERVE_AFTER_MS = 10_000;
 
 export type Refusal = "none" | "bodies" | "allButDeletes";
 
@@ -63,11 +65,11 @@ export class DiskGuard {
       this.#options.logger.warn("free space crossed a water mark", { freeBytes, refusing: refusal });
     }
     this.#refusal = refusal;
-    if (!this.#reserveHeld && refusal === "none") await this.#takeReserve(totalBytes);
   }
 
   /** Zeros, written out, so that the blocks are really there to be given up. */
-  async #takeReserve(totalBytes: number): Promise<void> {
+  async #takeReserve(): Promise<void> {
+    const { totalBytes } = await this.#options.disk.space(this.#options.directory);
     const bytes = Math.floor(Math.min(2 * this.#options.segmentBytesMax, totalBytes * RESERVE_SHARE));
     const file = await this.#options.disk.open(this.#reservePath, "write");
     try {
@@ -93,9 +95,12 @@ export class DiskGuard {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const startMs = this.#options.clock.monotonicMs();
     while (!signal.aborted) {
       try {
         await this.check();
+        const due = this.#options.clock.monotonicMs() - startMs >= RESERVE_AFTER_MS;
+        if (due && !this.#reserveHeld && this.#refusal === "none") await this.#takeReserve();
       } catch (error) {
         // A disk that fills up while the reserve is taken is what the next look will see.
         this.#options.logger.warn("the disk could not be looked at", { reason: String(error) });

@@ -3,7 +3,7 @@
  * gone and uploads that nobody continues (RULES.md R5, R6). Everything it does is a proposal; it may stop and
  * start anywhere.
  */
-import { BusyError } from "../base/errors.ts";
+import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { ReadPins } from "../store/read-pins.ts";
@@ -49,7 +49,8 @@ export class Housekeeping {
       try {
         await this.#look(signal);
       } catch (error) {
-        if (signal.aborted) return;
+        // The node is stopping, or has failed and said so: either way nothing more is to be done here.
+        if (signal.aborted || error instanceof UnavailableError) return;
         if (!(error instanceof BusyError)) throw error;
         logger.debug("housekeeping waits", { reason: error.message });
       }

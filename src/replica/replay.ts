@@ -35,7 +35,8 @@ export async function replay(options: ReplayOptions): Promise<number> {
     lastIndex,
     bytes,
   }));
-  for (const segment of [...recovered.sealed, ...unsealed]) {
+  // A segment whose footer was lost is unsealed again, and may stand between sealed ones.
+  for (const segment of [...recovered.sealed, ...unsealed].toSorted((a, b) => a.id - b.id)) {
     if (segment.lastIndex <= index.appliedIndex || segment.firstIndex > through) continue;
     count += await replaySegment(options, segment);
   }

@@ -15,6 +15,7 @@ import type { Hash } from "node:crypto";
 
 import { s3Error } from "./errors.ts";
 import type { S3Error } from "./errors.ts";
+import { EMPTY_SHA256 } from "./payload-hash.ts";
 import { signatureMismatch, signaturesEqual, signHex } from "./signature.ts";
 import type { ChunkSigning } from "./signature.ts";
 
@@ -35,7 +36,6 @@ export type Trailers = Readonly<Record<string, string>>;
 
 const LINE_BYTES_MAX = 1024;
 const TRAILER_LINES_MAX = 16;
-const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const CHUNK_SIGNATURE = "chunk-signature=";
 const TRAILER_SIGNATURE = "x-amz-trailer-signature";
 const CR = 13;

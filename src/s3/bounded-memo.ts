@@ -11,6 +11,12 @@ export class BoundedMemo<Value extends object> {
   readonly #halfMax: number;
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
+  /**
+   * Clients come in bursts: comparing with the last key is cheaper than hashing a new string of the same
+   * text.
+   */
+  #lastKey: string | undefined;
+  #last: Value | undefined;
 
   constructor(options: { readonly entriesMax: number }) {
     this.#halfMax = Math.max(1, Math.floor(options.entriesMax / 2));
@@ -21,6 +27,18 @@ export class BoundedMemo<Value extends object> {
   }
 
   get(key: string): Value | undefined {
+    if (key === this.#lastKey) return this.#last;
+    const value = this.#find(key);
+    if (value !== undefined) this.#remember(key, value);
+    return value;
+  }
+
+  #remember(key: string, value: Value | undefined): void {
+    this.#lastKey = value === undefined ? undefined : key;
+    this.#last = value;
+  }
+
+  #find(key: string): Value | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
@@ -37,10 +55,12 @@ export class BoundedMemo<Value extends object> {
     }
     this.#old.delete(key);
     this.#young.set(key, value);
+    this.#remember(key, value);
   }
 
   delete(key: string): void {
     this.#young.delete(key);
     this.#old.delete(key);
+    this.#remember(key, undefined);
   }
 }

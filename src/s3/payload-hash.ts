@@ -20,8 +20,14 @@ const STREAMING_UNSIGNED_TRAILER: PayloadKind = { kind: "streamingUnsignedTraile
 
 const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
 
+export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const SIGNED_EMPTY: PayloadKind = { kind: "signed", sha256Hex: EMPTY_SHA256 };
+
 export function parsePayloadHash(text: string): PayloadKind {
   switch (text) {
+    // Every GET has it.
+    case EMPTY_SHA256:
+      return SIGNED_EMPTY;
     case UNSIGNED_PAYLOAD:
       return UNSIGNED;
     case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD":

@@ -79,8 +79,8 @@ export function urlEncodeName(text: string): string {
 const PENDING_CHARACTERS = 4096;
 
 /**
- * Collects a long document as bytes. One string of a quarter megabyte, concatenated and encoded at the end, costs
- * twice as much: most of it for flattening the string.
+ * Collects a long document as bytes. One string of a quarter megabyte, concatenated and encoded at the end,
+ * costs twice as much: most of it for flattening the string.
  */
 export class XmlBytes {
   #buffer: Buffer;

@@ -13,6 +13,7 @@
  * The table stands last so that a payload is encoded in place before its length is known.
  */
 import { crc32 } from "node:zlib";
+import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc.ts";
 import type { LogIndex, Term } from "../base/units.ts";
 
@@ -65,6 +66,8 @@ export function sealRecord(
   payloadBytes: number,
   identity: RecordIdentity,
 ): ChainValue {
+  // A reader takes a longer one for damage: it must never be acknowledged.
+  assert(payloadBytes <= PAYLOAD_BYTES_MAX, `a payload of ${payloadBytes} bytes does not fit into a record`);
   const tableBytes = blockTableBytes(payloadBytes);
   const payloadStart = offset + RECORD_HEADER_BYTES;
   const tableStart = payloadStart + payloadBytes;

@@ -16,7 +16,9 @@ const EMPTY_BODY: BodyReference = { kind: "empty" };
 export function applyChunk(context: ApplyContext, chunk: Chunk, bodyStart: number): CommandResult {
   const { view, position } = context;
   const existing = view.get(keys.body(chunk.bodyId));
-  if (existing === undefined && chunk.sequence !== 0) return { kind: "bodyGone" };
+  if (existing === undefined ? chunk.sequence !== 0 : !isStaged(context, chunk.bodyId)) {
+    return { kind: "bodyGone" };
+  }
   const body =
     existing === undefined
       ? { refs: 0, size: 0, extentCount: 0, extents: [] as readonly number[] }
@@ -46,6 +48,11 @@ export function applyChunk(context: ApplyContext, chunk: Chunk, bodyStart: numbe
   return { kind: "done" };
 }
 
+/** Not named and not given up: reaping, which goes page by page, may have begun with any other. */
+function isStaged(context: ApplyContext, bodyId: string): boolean {
+  return context.view.get(keys.stage(bodyId)) !== undefined;
+}
+
 /**
  * Turns the body of a command into what a row names, taking the reference. `undefined`: a staged body that is
  * not there (any more), or not as long as its writer believes.
@@ -66,6 +73,7 @@ export function claimBody(
       const bytes = context.view.get(keys.body(body.bodyId));
       const row = bytes === undefined ? undefined : rows.body.decode(bytes);
       if (row === undefined || row.refs !== 0 || row.size !== body.size) return undefined;
+      if (!isStaged(context, body.bodyId)) return undefined;
       context.view.put(keys.body(body.bodyId), rows.body.encode({ ...row, refs: 1 }));
       context.view.delete(keys.stage(body.bodyId));
       return { kind: "stored", bodyId: body.bodyId };

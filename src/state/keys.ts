@@ -35,10 +35,16 @@ export const keys = {
   segment: (id: number) => `segment/${id.toString(36).padStart(8, "0")}`,
 } as const;
 
-/** The range of all keys that start with `prefix`, which must end in a character below U+D7FF. */
+/**
+ * The range of all keys that start with `prefix`. Its end is the successor in code points, which is that of the
+ * UTF-8 bytes: surrogates are no characters, and behind the last character the one before it counts.
+ */
 export function prefixRange(prefix: string): { readonly from: string; readonly to: string } {
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return { from: prefix, to: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
+  const points = Array.from(prefix, (character) => character.codePointAt(0) as number);
+  while (points.at(-1) === 0x10ffff) points.pop();
+  const last = points.pop() as number;
+  const next = last === 0xd7ff ? 0xe000 : last + 1;
+  return { from: prefix, to: String.fromCodePoint(...points, next) };
 }
 
 export const ranges = {

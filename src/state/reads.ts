@@ -17,7 +17,7 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
       const wanted = bucket === undefined ? [] : [keys.object(bucket.row.id, command.key)];
       if (command.kind === "completeUpload") wanted.push(keys.upload(command.uploadId));
       if (command.kind === "putObject" && command.body.kind === "stored") {
-        wanted.push(keys.body(command.body.bodyId));
+        wanted.push(keys.body(command.body.bodyId), keys.stage(command.body.bodyId));
       }
       return wanted;
     }

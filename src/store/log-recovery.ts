@@ -4,9 +4,11 @@
  * record, bytes above the acknowledged mark are a torn tail and are dropped; a bad record at or below it is
  * damage, and the store refuses to start rather than lose it silently (RULES.md R10).
  */
+import { crc32c } from "../base/crc.ts";
 import { RefusedError } from "../base/errors.ts";
 import { logIndex, term } from "../base/units.ts";
 import type { LogIndex, Term } from "../base/units.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import { TRAILER_BYTES, readOffsetTable, readTrailer } from "../segment/footer.ts";
@@ -127,8 +129,48 @@ async function recoverSegment(
     throw new RefusedError(`${path} does not continue the segment before it: it belongs to another log`);
   }
   const trailer = await readTrailerOf(file, size);
-  if (trailer !== undefined) return await takeSealed(file, { id, size, trailer, path }, progress);
+  if (trailer !== undefined && (await isSealed(options, file, { id, size, trailer }))) {
+    return await takeSealed(file, { id, size, trailer, path }, progress);
+  }
   return await scanUnsealed(options, file, { id, size }, progress);
+}
+
+/**
+ * Whether what looks like a trailer is one. Its offset table may have been torn off behind it, and an object's
+ * last bytes may look like a trailer too: the head of the next segment, which continues from it, cannot be
+ * forged. Without one the records are read, and tell where they end.
+ */
+async function isSealed(
+  options: RecoveryOptions,
+  file: DiskFile,
+  found: { readonly id: number; readonly size: number; readonly trailer: Trailer },
+): Promise<boolean> {
+  const { trailer, size, id } = found;
+  const tableOffset = size - TRAILER_BYTES - trailer.tableBytes;
+  if (tableOffset < SEGMENT_HEAD_BYTES) return false;
+  const table = Buffer.alloc(trailer.tableBytes);
+  await file.read(table, tableOffset);
+  if (crc32c(table) !== trailer.tableCheck) return false;
+  const nextBytes = await readStart(options.disk, options.files.path(id + 1));
+  const next = nextBytes === undefined ? undefined : readSegmentHead(nextBytes);
+  if (next?.kind !== "head") return false;
+  return next.head.firstIndex === trailer.lastIndex + 1 && sameChain(next.head.chain, trailer.endChain);
+}
+
+async function readStart(disk: Disk, path: string): Promise<Buffer | undefined> {
+  let file: DiskFile;
+  try {
+    file = await disk.open(path, "read");
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEAD_BYTES);
+    return bytes.subarray(0, await file.read(bytes, 0));
+  } finally {
+    await file.close();
+  }
 }
 
 async function readHead(file: DiskFile, size: number): Promise<ReturnType<typeof readSegmentHead>> {
@@ -154,7 +196,7 @@ async function takeSealed(
     throw new RefusedError(`the footer of ${found.path} does not belong to its head. Restore the file`);
   }
   const bytes = size - TRAILER_BYTES - trailer.tableBytes;
-  progress.lastTerm = await termOfLast(file, trailer, bytes);
+  progress.lastTerm = await termOfLast(file, trailer, bytes, progress.lastTerm);
   progress.nextIndex = trailer.lastIndex + 1;
   progress.chain = trailer.endChain;
   const { firstIndex, lastIndex } = trailer;
@@ -162,13 +204,19 @@ async function takeSealed(
 }
 
 /** Term of the record that ends at `bytes`; its length stands last in the offset table. */
-async function termOfLast(file: DiskFile, trailer: Trailer, bytes: number): Promise<number> {
+async function termOfLast(
+  file: DiskFile,
+  trailer: Trailer,
+  bytes: number,
+  termBefore: number,
+): Promise<number> {
   const table = Buffer.alloc(trailer.tableBytes);
   await file.read(table, bytes);
   const lastPayloadBytes = readOffsetTable(table, trailer).at(-1) as number;
   const header = Buffer.alloc(RECORD_HEADER_BYTES);
   await file.read(header, bytes - recordBytes(lastPayloadBytes));
-  return readRecordHeader(header, 0)?.term ?? 0;
+  // A damaged header shows when its entry is read; the terms before it are a lower bound.
+  return readRecordHeader(header, 0)?.term ?? termBefore;
 }
 
 async function scanUnsealed(
@@ -182,6 +230,7 @@ async function scanUnsealed(
   const segment = new OpenSegment(start);
   const scan = scanSegment(file, { index: start.firstIndex, chain: start.chain }, size);
   let offset = SEGMENT_HEAD_BYTES;
+  let unsettled: number | undefined;
   let reason = "bytes behind the end of a cut segment";
   for (;;) {
     const step = await scan.next();
@@ -190,7 +239,8 @@ async function scanUnsealed(
       if (step.value.kind === "bad") reason = step.value.reason;
       break;
     }
-    const { header, headerBytes, chain, endOffset } = step.value;
+    const { header, headerBytes, chain, recordOffset, endOffset } = step.value;
+    if (header.index > options.ackedIndex) unsettled ??= recordOffset;
     segment.grow(
       { type: header.type, payloadBytes: header.payloadBytes, headerBytes },
       chain,
@@ -202,6 +252,11 @@ async function scanUnsealed(
     offset = endOffset;
     if (segment.cut) break;
   }
+  if (unsettled !== undefined) await settle(options, { id, from: unsettled, to: offset });
+  if (segment.cut && (await endsInFooter(file, segment, size))) {
+    const { firstIndex, lastIndex, bytes } = segment;
+    return { kind: "sealed", segment: { id, firstIndex, lastIndex, bytes } };
+  }
   if (offset < size) {
     const tail = { id, size: segment.bytes, reason };
     // Behind a cut segment stands its torn footer, which is made again: no entry is lost with it.
@@ -209,6 +264,39 @@ async function scanUnsealed(
     else await dropTail(options, tail, progress);
   }
   return segment.bytes === 0 ? { kind: "blank" } : { kind: "open", segment };
+}
+
+async function endsInFooter(file: DiskFile, segment: OpenSegment, size: number): Promise<boolean> {
+  const footer = segment.footer();
+  if (size - segment.bytes !== footer.length) return false;
+  const bytes = Buffer.alloc(footer.length);
+  await file.read(bytes, segment.bytes);
+  return bytes.equals(footer);
+}
+
+const SETTLE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Records above the mark may have reached the system and not the disk: whoever wrote them may have died, or met an
+ * error, before they were stable. They are written again before anybody can see what they say, or a power cut
+ * later on would take back what was read.
+ */
+async function settle(
+  options: RecoveryOptions,
+  range: { readonly id: number; readonly from: number; readonly to: number },
+): Promise<void> {
+  const file = await options.disk.open(options.files.path(range.id), "durable");
+  try {
+    // The first record came together with the head.
+    const start = range.from === SEGMENT_HEAD_BYTES ? 0 : range.from;
+    for (let at = start; at < range.to; at += SETTLE_BYTES) {
+      const bytes = Buffer.allocUnsafeSlow(Math.min(SETTLE_BYTES, range.to - at));
+      await file.read(bytes, at);
+      await file.write(bytes, at);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 type Tail = { readonly id: number; readonly size: number; readonly reason: string };

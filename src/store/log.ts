@@ -52,13 +52,10 @@ export class Log {
     this.#stableTerm = recovered.lastTerm;
     const last = recovered.unsealed.at(-1);
     this.#cut.push(...recovered.unsealed.filter((segment) => segment.cut));
-    const ended = recovered.sealed.at(-1);
-    this.#tail =
-      last !== undefined && !last.cut
-        ? last
-        : this.#segmentAfter(
-            last ?? { id: ended?.id ?? 0, lastIndex: recovered.lastIndex, chain: recovered.endChain },
-          );
+    // A cut segment whose footer was lost may stand before sealed ones: the newest of both kinds counts.
+    const id = Math.max(last?.id ?? 0, recovered.sealed.at(-1)?.id ?? 0);
+    const { lastIndex, endChain: chain } = recovered;
+    this.#tail = last !== undefined && !last.cut ? last : this.#segmentAfter({ id, lastIndex, chain });
   }
 
   /** End of the log, batches that are not stable yet included. */

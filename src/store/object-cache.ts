@@ -104,6 +104,11 @@ export class ObjectCache implements StateEffects {
     this.#entries.delete(path);
   }
 
+  /** Forgets everything: what is read next comes from the index. */
+  clear(): void {
+    this.#entries.clear();
+  }
+
   #touch(path: string): void {
     const at = hash(path);
     this.#generations[at] = ((this.#generations[at] as number) + 1) >>> 0;

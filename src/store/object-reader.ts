@@ -58,17 +58,12 @@ export class ObjectReader {
     const slash = path.indexOf("/");
     const bucket = this.#buckets.find(path.slice(0, slash));
     if (bucket === undefined) return undefined;
-    const key = keys.object(bucket.row.id, path.slice(slash + 1));
-    const startMs = this.#pace.begin();
-    if (startMs === undefined) return this.#findLater(path, key);
+    const key = bucket.objectPrefix + path.slice(slash + 1);
+    if (this.#index.slow) return this.#findLater(path, key);
     const bytes = this.#index.get(key);
-    if (bytes === undefined) {
-      this.#pace.measured(startMs);
-      return undefined;
-    }
+    if (bytes === undefined) return undefined;
     const row = decodeObject(bytes);
     const found = this.#resolveNow(row);
-    this.#pace.measured(startMs);
     if (found === undefined) return this.#resolveLater(path, row, this.#cache.generation(path));
     this.#cache.fill(path, found);
     return found;
@@ -89,7 +84,10 @@ export class ObjectReader {
     else if (body.kind === "empty") bytes = NO_BYTES;
     else if (body.kind === "record" && size <= CACHED_BODY_BYTES_MAX) {
       const { offset, crc32c } = body;
-      bytes = this.#records.readNow({ index: row.birthIndex, offset, length: size, crc32c });
+      const record = { index: row.birthIndex, offset, length: size, crc32c };
+      const start = this.#pace.begin();
+      bytes = this.#records.readNow(record);
+      this.#pace.end(start);
       if (bytes === undefined) return undefined;
     }
     const attributes = row.attributes ?? this.#detailOf(row, this.#index.get(detailKey(row)));

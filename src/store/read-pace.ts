@@ -1,34 +1,52 @@
 /**
  * Whether small reads may block the event loop. A read from the page cache costs 1-3 µs, a thread hop 8: so
- * reads are synchronous while they are cheap. One that took longer than a millisecond hit a disk, and misses go
- * through threads for the next ten seconds (RULES.md R4). It takes two within a second: a single one is as often
- * a garbage collection or a neighbour on the machine.
+ * reads are synchronous while they are cheap. Those above a millisecond hit a disk; when five of them, and a
+ * twentieth of all, fall into one second, reads go through threads for the next ten (RULES.md R4, which says one:
+ * a single slow read is as often a garbage collection, measured at some twenty of 1-3 ms a second under load).
  */
 import type { Clock } from "../ports/clock.ts";
 
 const SLOW_MS = 1;
+const WINDOW_MS = 1000;
+const SLOW_READS_MIN = 5;
+const SLOW_SHARE_MIN = 1 / 20;
 const AVOID_FOR_MS = 10_000;
-const TWICE_WITHIN_MS = 1000;
 
 export class ReadPace {
   readonly #clock: Clock;
   #slowUntilMs = Number.NEGATIVE_INFINITY;
-  #slowAtMs = Number.NEGATIVE_INFINITY;
+  #windowStartMs = Number.NEGATIVE_INFINITY;
+  #reads = 0;
+  #slowReads = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The time, to be given to `measured` after a synchronous read; `undefined`: read in a thread. */
-  begin(): number | undefined {
-    const now = this.#clock.monotonicMs();
-    return now < this.#slowUntilMs ? undefined : now;
+  /** Whether reads should go through threads at present. */
+  get slow(): boolean {
+    return this.#slowUntilMs !== Number.NEGATIVE_INFINITY && this.#clock.monotonicMs() < this.#slowUntilMs;
   }
 
-  measured(startMs: number): void {
+  /** The time before a synchronous read, to be given to `end`. */
+  begin(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  end(startMs: number): void {
     const now = this.#clock.monotonicMs();
-    if (now - startMs <= SLOW_MS) return;
-    if (now - this.#slowAtMs < TWICE_WITHIN_MS) this.#slowUntilMs = now + AVOID_FOR_MS;
-    this.#slowAtMs = now;
+    this.#reads++;
+    if (now - startMs > SLOW_MS) this.#noteSlow(now);
+  }
+
+  #noteSlow(now: number): void {
+    if (now - this.#windowStartMs > WINDOW_MS) {
+      this.#windowStartMs = now;
+      this.#reads = 1;
+      this.#slowReads = 0;
+    }
+    this.#slowReads++;
+    if (this.#slowReads < SLOW_READS_MIN || this.#slowReads < this.#reads * SLOW_SHARE_MIN) return;
+    this.#slowUntilMs = now + AVOID_FOR_MS;
   }
 }

@@ -53,6 +53,8 @@ export class StateIndex implements StateView {
   #flushSoon: (() => void) | undefined;
   #iterators = 0;
   #failing: string | undefined;
+  /** The flush loop has ended. */
+  #ended = false;
   #closed = false;
 
   constructor(options: StateIndexOptions) {
@@ -74,15 +76,15 @@ export class StateIndex implements StateView {
 
   #readNow(key: string): Uint8Array | undefined {
     const { pace } = this.#options;
-    const startMs = pace.begin();
+    const start = pace.begin();
     const stored = this.#store.getSync(key);
-    if (startMs !== undefined) pace.measured(startMs);
+    pace.end(start);
     return stored;
   }
 
   /** Whether reads of LevelDB are slow at present, so that they should be prefetched. */
   get slow(): boolean {
-    return this.#options.pace.begin() === undefined;
+    return this.#options.pace.slow;
   }
 
   put(key: string, value: Uint8Array): void {
@@ -172,7 +174,7 @@ export class StateIndex implements StateView {
   /** Resolves when everything up to `index` is in LevelDB; makes that happen soon. */
   flushedThrough(index: number): Promise<void> {
     if (this.#flushedIndex >= index) return Promise.resolve();
-    if (this.#closed) return Promise.reject(new UnavailableError("the index is closed"));
+    if (this.#closed || this.#ended) return Promise.reject(new UnavailableError("the index is closed"));
     if (this.#failing !== undefined) {
       return Promise.reject(new BusyError(`the index cannot be written: ${this.#failing}`));
     }
@@ -232,6 +234,9 @@ export class StateIndex implements StateView {
         if (this.#waiters.length === 0 && !this.#wantsFlush) break;
       }
     }
+    // Nobody flushes from here on: whoever waited would wait for ever, and the stop of the node for them.
+    this.#ended = true;
+    this.#rejectWaiters(new UnavailableError("the index is closing"));
   }
 
   /** Until there is reason to flush: many rows, somebody waiting, or some time. */
@@ -278,9 +283,7 @@ export class StateIndex implements StateView {
       this.#options.logger.error("the index cannot be written; it will be tried again", {
         reason: this.#failing,
       });
-      for (const waiter of this.#waiters.splice(0)) {
-        waiter.reject(new BusyError(`the index cannot be written: ${this.#failing}`));
-      }
+      this.#rejectWaiters(new BusyError(`the index cannot be written: ${this.#failing}`));
       return false;
     }
   }
@@ -322,7 +325,11 @@ export class StateIndex implements StateView {
     this.#closed = true;
     const generation = this.#overlay.beginFlush();
     if (generation !== undefined) await this.#tryFlush(generation);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new UnavailableError("the index is closed"));
+    this.#rejectWaiters(new UnavailableError("the index is closed"));
     await this.#store.close();
+  }
+
+  #rejectWaiters(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 }

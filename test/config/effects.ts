@@ -8,6 +8,7 @@
  */
 import { expect } from "vitest";
 import { load } from "./load.ts";
+import { serverEffects } from "./server-effects.ts";
 
 /** Fails, as a test fails, when the setting has no effect. */
 type Effect = () => void | Promise<void>;
@@ -31,33 +32,11 @@ const effects: Readonly<Record<string, Effect>> = {
     expect(load({ files, argv: ["--config=t.yaml"] }).config.region).toBe("from-file");
     expect(load({ files }).config.region).not.toBe("from-file");
   },
+  ...serverEffects,
 };
 
 const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {};
 
-const pendingEffects: readonly string[] = [
-  "dataDir",
-  "rootAccessKey",
-  "rootSecretKey",
-  "region",
-  "domain",
-  "cacheBytes",
-  "s3.addr",
-  "admin.addr",
-  "raft.maxPayloadEntries",
-  "limits.connectionsMax",
-  "limits.headerBytesMax",
-  "limits.bytesInFlightMax",
-  "limits.xmlBytesMax",
-  "limits.idleTimeout",
-  "limits.headersTimeout",
-  "limits.pendingWritesMax",
-  "limits.batchBytesMax",
-  "overlay.bytesMax",
-  "overlay.rowsMax",
-  "iterators.max",
-  "log.level",
-  "shutdown.timeout",
-];
+const pendingEffects: readonly string[] = [];
 
 export const effectTables: EffectTables = { effects, shownElsewhere, pendingEffects };

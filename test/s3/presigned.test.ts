@@ -126,6 +126,8 @@ describe("what is remembered between requests", () => {
     }
     expect(memo.get("0")).toEqual({ n: 0 });
     expect(memo.get("50")).toBeUndefined();
+    memo.set("0", { n: 1 });
+    expect(memo.get("0")).toEqual({ n: 1 });
     memo.delete("0");
     expect(memo.get("0")).toBeUndefined();
   });

@@ -29,7 +29,8 @@ describe("a footer", () => {
         const footer = footerOf(payloadLengths, firstIndex);
         const bytes = encodeFooter(footer);
         const trailer = trailerIn(bytes);
-        expect(trailer).toMatchObject({ ...footer, payloadLengths: undefined } as Partial<Trailer>);
+        const { payloadLengths: _, ...facts } = footer;
+        expect(trailer).toMatchObject(facts);
         expect(bytes.length).toBe((trailer?.tableBytes ?? 0) + TRAILER_BYTES);
         const table = bytes.subarray(0, trailer?.tableBytes);
         expect(readOffsetTable(table, trailer as Trailer)).toEqual(payloadLengths);

@@ -23,6 +23,8 @@ export type DiskOperation =
   | { readonly kind: "syncDirectory"; readonly path: string }
   | { readonly kind: "openIndex"; readonly path: string; readonly store: number }
   | { readonly kind: "batch"; readonly store: number; readonly rows: IndexRows }
+  /** The process died: of what it had under way nothing returns, and index batches are lost. */
+  | { readonly kind: "killed" }
   | { readonly kind: "done"; readonly operation: number };
 
 /** Rows of an index batch; `null` deletes. */

@@ -30,7 +30,7 @@ export class PagedBytes {
   /** Fills what there is of `target` from `position`; returns how much that was. */
   read(target: Uint8Array, position: number): number {
     const end = Math.min(position + target.length, this.#size);
-    for (let at = position; at < end; ) {
+    for (let at = position; at < end;) {
       const within = at % PAGE_BYTES;
       const count = Math.min(PAGE_BYTES - within, end - at);
       const page = this.#pages[Math.floor(at / PAGE_BYTES)];
@@ -44,7 +44,7 @@ export class PagedBytes {
 
   write(source: Uint8Array, position: number): void {
     const end = position + source.length;
-    for (let at = position; at < end; ) {
+    for (let at = position; at < end;) {
       const within = at % PAGE_BYTES;
       const count = Math.min(PAGE_BYTES - within, end - at);
       const start = at - position;

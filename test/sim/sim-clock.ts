@@ -66,6 +66,22 @@ export class SimClock implements Clock {
     return sleeper;
   }
 
+  /** Lets `ms` pass. */
+  async advance(ms: number): Promise<void> {
+    let due = false;
+    this.#add(ms, () => (due = true));
+    while (!due) {
+      await settled();
+      this.#wakeNext(Number.POSITIVE_INFINITY);
+    }
+    await settled();
+  }
+
+  /** Whoever sleeps now never wakes: their process is dead. */
+  forgetSleepers(): void {
+    this.#sleepers.length = 0;
+  }
+
   /** Lets time pass until `work` is done; fails when that takes more than `limitMs` of virtual time. */
   async run<Result>(work: Promise<Result>, limitMs = 3_600_000): Promise<Result> {
     const endMs = this.#elapsedMs + limitMs;
@@ -75,12 +91,16 @@ export class SimClock implements Clock {
     for (;;) {
       await settled();
       if (done) return await work;
-      const next = this.#sleepers.pop();
-      if (next === undefined) throw new Error("everything waits and nobody sleeps: this would hang for ever");
-      if (next.dueMs > endMs) throw new Error(`not done after ${limitMs} ms of virtual time`);
-      this.#elapsedMs = Math.max(this.#elapsedMs, next.dueMs);
-      next.wake();
+      this.#wakeNext(endMs);
     }
+  }
+
+  #wakeNext(endMs: number): void {
+    const next = this.#sleepers.pop();
+    if (next === undefined) throw new Error("everything waits and nobody sleeps: this would hang for ever");
+    if (next.dueMs > endMs) throw new Error(`not done at ${endMs} ms of virtual time`);
+    this.#elapsedMs = Math.max(this.#elapsedMs, next.dueMs);
+    next.wake();
   }
 }
 

@@ -19,7 +19,8 @@ export class SimDiskError extends Error {
   }
 }
 
-export type DiskEffect = "create" | "write" | "truncate" | "sync" | "rename" | "remove" | "syncDirectory" | "batch";
+export type DiskEffect =
+  "create" | "write" | "truncate" | "sync" | "rename" | "remove" | "syncDirectory" | "batch";
 
 /** The error code with which an effect fails, or `undefined`. */
 export type DiskFault = (effect: DiskEffect, path: string) => "EIO" | "ENOSPC" | undefined;
@@ -27,12 +28,12 @@ export type DiskFault = (effect: DiskEffect, path: string) => "EIO" | "ENOSPC" |
 export type Inode = { readonly id: number; readonly bytes: PagedBytes };
 
 const ENDLESS_BYTES = 2 ** 40;
+const FOR_EVER = new Promise<never>(() => undefined);
 
 export class SimDisk implements Disk {
   /** `undefined`: nobody will ask for a history. */
   readonly log: OperationLog | undefined;
-  /** Time that passes between an effect's beginning and its return. */
-  readonly latency: () => Promise<void>;
+  readonly #latency: () => Promise<void>;
   /** Unlimited unless set; may be set at any time. */
   capacityBytes: number | undefined;
   fault: DiskFault = () => undefined;
@@ -41,10 +42,38 @@ export class SimDisk implements Disk {
   readonly #indexes = new Map<string, SimIndexState>();
   readonly #locked = new Set<string>();
   #nextInode = 1;
+  /** Counts the processes that used the disk one after the other. */
+  #life = 0;
+  #down = false;
 
+  /** `latency`: time that passes between an effect's beginning and its return. */
   constructor(options: { readonly log?: OperationLog; readonly latency?: () => Promise<void> } = {}) {
     this.log = options.log;
-    this.latency = options.latency ?? (() => Promise.resolve());
+    this.#latency = options.latency ?? (() => Promise.resolve());
+  }
+
+  /**
+   * The process that used the disk dies at once: nothing it began returns, nothing it still tries has an effect,
+   * its locks are free. What it wrote is there for the next process, and as volatile as before.
+   */
+  async kill(): Promise<void> {
+    this.#down = true;
+    this.#locked.clear();
+    this.log?.add({ kind: "killed" });
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#life++;
+    this.#down = false;
+  }
+
+  /** To be given to `finish`; a process that is dying gets no further. */
+  begin(): number | Promise<never> {
+    return this.#down ? FOR_EVER : this.#life;
+  }
+
+  /** The effect takes its time, and returns unless the process died meanwhile. */
+  async finish(life: number): Promise<void> {
+    await this.#latency();
+    if (this.#down || life !== this.#life) await FOR_EVER;
   }
 
   /** Throws what `fault` asks for. */
@@ -54,6 +83,7 @@ export class SimDisk implements Disk {
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    const life = await this.begin();
     let inode = this.#names.get(path);
     if (inode === undefined) {
       if (mode === "read") throw new SimDiskError("ENOENT", path);
@@ -62,8 +92,8 @@ export class SimDisk implements Disk {
       this.#names.set(path, inode);
       this.log?.add({ kind: "create", path, inode: inode.id });
     }
-    await this.latency();
-    return new SimDiskFile(this, inode, { path, mode });
+    await this.finish(life);
+    return new SimDiskFile(this, inode, { path, mode, life });
   }
 
   readFile(path: string): Promise<Uint8Array | undefined> {
@@ -86,6 +116,7 @@ export class SimDisk implements Disk {
 
   /** Of a file or of a whole directory. */
   async rename(from: string, to: string): Promise<void> {
+    const life = await this.begin();
     this.failOn("rename", from);
     for (const map of [this.#names, this.#indexes] as readonly Map<string, unknown>[]) {
       for (const [path, target] of [...map]) {
@@ -96,42 +127,46 @@ export class SimDisk implements Disk {
     }
     if (this.#directories.delete(from)) this.#directories.add(to);
     this.log?.add({ kind: "rename", from, to });
-    await this.latency();
+    await this.finish(life);
   }
 
   async remove(path: string): Promise<void> {
+    const life = await this.begin();
     if (!this.#names.has(path)) return;
     this.failOn("remove", path);
     this.#names.delete(path);
     this.log?.add({ kind: "remove", path });
-    await this.latency();
+    await this.finish(life);
   }
 
   async removeDirectory(path: string): Promise<void> {
+    const life = await this.begin();
     for (const map of [this.#names, this.#indexes] as readonly Map<string, unknown>[]) {
       for (const name of [...map.keys()]) if (isWithin(name, path)) map.delete(name);
     }
     for (const name of [...this.#directories]) if (isWithin(name, path)) this.#directories.delete(name);
     this.log?.add({ kind: "removeDirectory", path });
-    await this.latency();
+    await this.finish(life);
   }
 
   async syncDirectory(path: string): Promise<void> {
+    const life = await this.begin();
     this.failOn("syncDirectory", path);
     const begun = this.log?.add({ kind: "syncDirectory", path });
-    await this.latency();
+    await this.finish(life);
     if (begun !== undefined) this.log?.done(begun);
   }
 
-  lock(directory: string): Promise<DirectoryLock | undefined> {
-    if (this.#locked.has(directory)) return Promise.resolve(undefined);
+  async lock(directory: string): Promise<DirectoryLock | undefined> {
+    await this.begin();
+    if (this.#locked.has(directory)) return undefined;
     this.#locked.add(directory);
-    return Promise.resolve({
-      release: () => {
+    return {
+      release: async () => {
+        await this.begin();
         this.#locked.delete(directory);
-        return Promise.resolve();
       },
-    });
+    };
   }
 
   get usedBytes(): number {
@@ -142,7 +177,9 @@ export class SimDisk implements Disk {
 
   /** Bytes that still fit. */
   get freeBytes(): number {
-    return this.capacityBytes === undefined ? ENDLESS_BYTES : Math.max(0, this.capacityBytes - this.usedBytes);
+    return this.capacityBytes === undefined
+      ? ENDLESS_BYTES
+      : Math.max(0, this.capacityBytes - this.usedBytes);
   }
 
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
@@ -165,7 +202,8 @@ export class SimDisk implements Disk {
 
   /** What is on the disk, for images and comparisons. */
   *files(): Generator<readonly [path: string, bytes: PagedBytes]> {
-    for (const path of [...this.#names.keys()].toSorted()) yield [path, (this.#names.get(path) as Inode).bytes];
+    for (const path of [...this.#names.keys()].toSorted())
+      yield [path, (this.#names.get(path) as Inode).bytes];
   }
 
   /** For images: a file that is there and stable. */
@@ -177,6 +215,7 @@ export class SimDisk implements Disk {
   /** For images: an index store that is there and stable. */
   plantIndex(path: string, rows: ReadonlyMap<string, Uint8Array>): void {
     this.#indexes.set(path, new SimIndexState(this.#nextInode++, rows));
+    this.#directories.add(path);
   }
 }
 
@@ -189,78 +228,91 @@ class SimDiskFile implements DiskFile {
   readonly #inode: Inode;
   readonly #path: string;
   readonly #mode: OpenMode;
+  readonly #life: number;
   #closed = false;
 
-  constructor(disk: SimDisk, inode: Inode, how: { readonly path: string; readonly mode: OpenMode }) {
+  constructor(
+    disk: SimDisk,
+    inode: Inode,
+    how: { readonly path: string; readonly mode: OpenMode; readonly life: number },
+  ) {
     this.#disk = disk;
     this.#inode = inode;
     this.#path = how.path;
     this.#mode = how.mode;
+    this.#life = how.life;
   }
 
-  #use(write: boolean): void {
+  #check(write: boolean): void {
     if (this.#closed || (write && this.#mode === "read")) throw new SimDiskError("EBADF", this.#path);
   }
 
+  /** A handle of a dead process leads nowhere. */
+  async #begin(): Promise<void> {
+    if ((await this.#disk.begin()) !== this.#life) await FOR_EVER;
+  }
+
   async read(target: Uint8Array, position: number): Promise<number> {
-    this.#use(false);
-    await this.#disk.latency();
+    this.#check(false);
+    await this.#disk.finish(this.#life);
     return this.#inode.bytes.read(target, position);
   }
 
   readSync(target: Uint8Array, position: number): number {
-    this.#use(false);
+    this.#check(false);
     return this.#inode.bytes.read(target, position);
   }
 
   async write(source: Uint8Array, position: number): Promise<void> {
-    this.#use(true);
+    this.#check(true);
+    await this.#begin();
     const disk = this.#disk;
-    const { bytes } = this.#inode;
-    const grows = Math.max(0, position + source.length - bytes.size);
-    const fits = source.length - Math.max(0, grows - disk.freeBytes);
-    const written = fits >= source.length ? source : source.subarray(0, Math.max(0, fits));
     const code = disk.fault("write", this.#path);
     if (code === "ENOSPC") throw new SimDiskError(code, this.#path);
-    const begun = this.#record(written, position);
-    await disk.latency();
+    const grows = Math.max(0, position + source.length - this.#inode.bytes.size);
+    const fits = source.length - Math.max(0, grows - disk.freeBytes);
+    const written = fits >= source.length ? source : source.subarray(0, Math.max(0, fits));
+    this.#inode.bytes.write(written, position);
+    const begun = disk.log?.add({
+      kind: "write",
+      inode: this.#inode.id,
+      offset: position,
+      // The caller uses its buffer again.
+      bytes: Buffer.from(written),
+      durable: this.#mode === "durable",
+    });
+    await disk.finish(this.#life);
     // Whether bytes of a failed write arrived, nobody knows: it is recorded, but never done.
     if (code !== undefined) throw new SimDiskError(code, `write ${this.#path}`);
     if (begun !== undefined) disk.log?.done(begun);
     if (written !== source) throw new SimDiskError("ENOSPC", this.#path);
   }
 
-  #record(bytes: Uint8Array, offset: number): number | undefined {
-    this.#inode.bytes.write(bytes, offset);
-    const durable = this.#mode === "durable";
-    const inode = this.#inode.id;
-    // The caller uses its buffer again.
-    return this.#disk.log?.add({ kind: "write", inode, offset, bytes: Buffer.from(bytes), durable });
-  }
-
   async truncate(size: number): Promise<void> {
-    this.#use(true);
+    this.#check(true);
+    await this.#begin();
     this.#disk.failOn("truncate", this.#path);
     this.#inode.bytes.truncate(size);
     this.#disk.log?.add({ kind: "truncate", inode: this.#inode.id, size });
-    await this.#disk.latency();
+    await this.#disk.finish(this.#life);
   }
 
   async sync(): Promise<void> {
-    this.#use(false);
-    const { log, latency } = this.#disk;
+    this.#check(false);
+    await this.#begin();
+    const { log } = this.#disk;
     const code = this.#disk.fault("sync", this.#path);
     if (code !== undefined) {
       log?.add({ kind: "syncFailed", inode: this.#inode.id });
       throw new SimDiskError(code, `sync ${this.#path}`);
     }
     const begun = log?.add({ kind: "sync", inode: this.#inode.id });
-    await latency();
+    await this.#disk.finish(this.#life);
     if (begun !== undefined) log?.done(begun);
   }
 
   size(): Promise<number> {
-    this.#use(false);
+    this.#check(false);
     return Promise.resolve(this.#inode.bytes.size);
   }
 

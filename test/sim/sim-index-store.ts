@@ -13,13 +13,21 @@ export class SimIndexStore implements IndexStore {
   readonly #disk: SimDisk;
   readonly #path: string;
   readonly #state: SimIndexState;
+  readonly #life: number;
   #closed = false;
   #broken = false;
 
-  constructor(disk: SimDisk, path: string) {
+  private constructor(disk: SimDisk, path: string, life: number) {
     this.#disk = disk;
     this.#path = path;
+    this.#life = life;
     this.#state = disk.indexState(path);
+  }
+
+  static async open(disk: SimDisk, path: string): Promise<SimIndexStore> {
+    const life = await disk.begin();
+    if (disk.fault("create", path) !== undefined) throw new SimDiskError("EIO", path);
+    return new SimIndexStore(disk, path, life);
   }
 
   #use(): void {
@@ -35,7 +43,7 @@ export class SimIndexStore implements IndexStore {
     this.#use();
     // As LevelDB does: from a snapshot of now, however long the answer takes.
     const found = keys.map((key) => this.#state.get(key));
-    await this.#disk.latency();
+    await this.#disk.finish(this.#life);
     return found;
   }
 
@@ -52,6 +60,7 @@ export class SimIndexStore implements IndexStore {
 
   async #write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
     this.#use();
+    if ((await this.#disk.begin()) !== this.#life) await new Promise(() => undefined);
     const { log } = this.#disk;
     if (this.#broken) throw new SimDiskError("EIO", `${this.#path}: an earlier write failed`);
     const code = this.#disk.fault("batch", this.#path);
@@ -60,7 +69,7 @@ export class SimIndexStore implements IndexStore {
       throw new SimDiskError(code, `batch ${this.#path}`);
     }
     const begun = log?.add({ kind: "batch", store: this.#state.id, rows });
-    await this.#disk.latency();
+    await this.#disk.finish(this.#life);
     this.#state.apply(rows);
     if (begun !== undefined) log?.done(begun);
   }
@@ -85,7 +94,7 @@ export class SimIndexStore implements IndexStore {
         this.#use();
         const page = keys.slice(at, at + limit);
         at += page.length;
-        await this.#disk.latency();
+        await this.#disk.finish(this.#life);
         return page.map((key) => [key, convert(rows.get(key) as Uint8Array)] as const);
       },
       seek: (key) => {

@@ -15,7 +15,7 @@ type Entry = ListingEntry & { readonly upload: UploadInfo };
 
 /** The service reads behind a pair: no id sorts before the empty one, no key lies between a key and its NUL. */
 function pairBefore(seek: ListingSeek): { readonly key: string; readonly uploadId: string } {
-  return { key: seek.inclusive ? seek.key : `${seek.key}\0`, uploadId: "" };
+  return { key: seek.inclusive ? seek.key : `${seek.key}\0`, uploadId: seek.afterId ?? "" };
 }
 
 async function readPage(exchange: Exchange, parameters: ListingParameters): Promise<ListingFold<Entry>> {
@@ -26,8 +26,7 @@ async function readPage(exchange: Exchange, parameters: ListingParameters): Prom
       bucket,
       prefix: parameters.prefix,
       after: pairBefore(seek),
-      // Entries of the key at which the last read stopped come again.
-      limit: fold.wanted + fold.contents.length,
+      limit: fold.wanted,
     });
     if (page === undefined) throw noSuchBucket(bucket);
     const entries = page.uploads.map((upload) => ({ key: upload.key, id: upload.uploadId, upload }));

@@ -1,0 +1,273 @@
+/**
+ * Effects of settings that need a running server: each case starts one with the setting and sees a difference
+ * from outside.
+ */
+import { existsSync } from "node:fs";
+import * as http from "node:http";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { expect } from "vitest";
+import { nodeOptions } from "../../src/main.ts";
+import { signRequest } from "../s3/signer.ts";
+import { send, startEmbedded, statusOf } from "../support/embedded.ts";
+import type { TestServer } from "../support/embedded.ts";
+import { noTelemetry, silentLogger } from "../support/open-store.ts";
+import { load } from "./load.ts";
+
+type Effect = () => Promise<void>;
+type Settings = Parameters<typeof startEmbedded>[0];
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+function on(settings: Settings, check: (server: TestServer) => Promise<void>): Effect {
+  return async () => {
+    await using server = await startEmbedded(settings);
+    await check(server);
+  };
+}
+
+/** What the storage node is opened with, for bounds whose working is tested in test/store and test/replica. */
+function handedOn(flag: string, field: keyof ReturnType<typeof nodeOptions>, value: number): Effect {
+  return () => {
+    const { config } = load({ argv: [flag] });
+    const parts = { logger: silentLogger, telemetry: noTelemetry, onFatal: () => undefined };
+    expect(nodeOptions(config, parts)[field]).toBe(value);
+    return Promise.resolve();
+  };
+}
+
+async function makeBucket(server: TestServer): Promise<void> {
+  expect((await send(server, { method: "PUT", url: "/bucket" })).status).toBe(200);
+}
+
+function port(server: TestServer): { readonly host: string; readonly port: number } {
+  const { hostname, port: number } = new URL(server.endpoint);
+  return { host: hostname, port: Number(number) };
+}
+
+/** How long a connection lives that sends `text` and then nothing. */
+async function silenceMs(server: TestServer, text: string): Promise<number> {
+  const start = performance.now();
+  const socket = connect(port(server));
+  socket.write(text);
+  socket.resume();
+  await new Promise<void>((resolve) => {
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve());
+  });
+  return performance.now() - start;
+}
+
+async function openSockets(server: TestServer, count: number): Promise<readonly Socket[]> {
+  const sockets = Array.from({ length: count }, () => connect(port(server)));
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+  return sockets;
+}
+
+const otherPair = { accessKey: "other-key", secretKey: "other-secret" };
+
+export const serverEffects: Readonly<Record<string, Effect>> = {
+  dataDir: on({}, (server) => {
+    expect(existsSync(`${server.dataDir}/node.json`)).toBe(true);
+    return Promise.resolve();
+  }),
+
+  rootAccessKey: on({ rootAccessKey: "other-key", rootSecretKey: "other-secret" }, async (server) => {
+    expect((await send(server, { method: "GET", url: "/", credentials: otherPair })).status).toBe(200);
+    const stranger = { accessKey: "thermocline", secretKey: "other-secret" };
+    expect((await send(server, { method: "GET", url: "/", credentials: stranger })).status).toBe(403);
+  }),
+
+  rootSecretKey: on({ rootAccessKey: "other-key", rootSecretKey: "other-secret" }, async (server) => {
+    const wrong = { ...otherPair, secretKey: "thermocline-dev" };
+    const answer = await send(server, { method: "GET", url: "/", credentials: wrong });
+    expect(answer.status).toBe(403);
+    expect(answer.body.toString()).toContain("SignatureDoesNotMatch");
+  }),
+
+  region: on({ region: "eu-north-7" }, async (server) => {
+    await makeBucket(server);
+    const { headers } = await send(server, { method: "HEAD", url: "/bucket" });
+    expect(headers["x-amz-bucket-region"]).toBe("eu-north-7");
+  }),
+
+  domain: on({ domain: "s3.example.test" }, async (server) => {
+    await makeBucket(server);
+    const hostHeader = "bucket.s3.example.test";
+    const put = await send(server, { method: "PUT", url: "/key", hostHeader, body: Buffer.from("x") });
+    expect(put.status).toBe(200);
+    expect((await send(server, { method: "GET", url: "/bucket/key" })).body.toString()).toBe("x");
+  }),
+
+  cacheBytes: async () => {
+    const entries = async (cacheBytes: string): Promise<unknown> => {
+      await using server = await startEmbedded({ cacheBytes });
+      await makeBucket(server);
+      await send(server, { method: "PUT", url: "/bucket/key", body: Buffer.alloc(32 * KIB, 1) });
+      await send(server, { method: "GET", url: "/bucket/key" });
+      return (await statusOf(server))["cacheEntries"];
+    };
+    expect(await entries("16KiB")).toBe(0);
+    expect(await entries("1MiB")).toBe(1);
+  },
+
+  "s3.addr": on({ s3: { addr: "127.0.0.2:0" } }, (server) => {
+    expect(new URL(server.endpoint).hostname).toBe("127.0.0.2");
+    return Promise.resolve();
+  }),
+
+  "admin.addr": on({ admin: { addr: "127.0.0.3:0" } }, async (server) => {
+    expect(new URL(server.adminEndpoint).hostname).toBe("127.0.0.3");
+    expect((await statusOf(server))["ready"]).toBe(true);
+  }),
+
+  "raft.maxPayloadEntries": async () => {
+    const entriesOf = async (maxPayloadEntries: string): Promise<number> => {
+      await using server = await startEmbedded({ raft: { maxPayloadEntries } });
+      await makeBucket(server);
+      const before = Number((await statusOf(server))["appliedIndex"]);
+      const body = Buffer.from("x");
+      await Promise.all(
+        Array.from({ length: 60 }, (_, at) => send(server, { method: "PUT", url: `/bucket/${at}`, body })),
+      );
+      return Number((await statusOf(server))["appliedIndex"]) - before;
+    };
+    expect(await entriesOf("1")).toBe(60);
+    expect(await entriesOf("300")).toBeLessThan(60);
+  },
+
+  "limits.connectionsMax": on({ limits: { connectionsMax: "2" } }, async (server) => {
+    const sockets = await openSockets(server, 2);
+    expect((await send(server, { method: "GET", url: "/" })).status).toBe(503);
+    for (const socket of sockets) socket.destroy();
+  }),
+
+  "limits.headerBytesMax": async () => {
+    const headers = { "x-amz-meta-padding": "x".repeat(1500), "x-padding": "y".repeat(6 * KIB) };
+    const call = { method: "PUT", url: "/bucket/key", headers, body: Buffer.from("x") };
+    await using narrow = await startEmbedded({ limits: { headerBytesMax: "4KiB" } });
+    const refused = await send(narrow, call).catch(() => undefined);
+    expect(refused?.status ?? 431).toBeGreaterThanOrEqual(400);
+    await using wide = await startEmbedded();
+    await makeBucket(wide);
+    expect((await send(wide, call)).status).toBe(200);
+  },
+
+  "limits.bytesInFlightMax": on({ limits: { bytesInFlightMax: "8MiB" } }, async (server) => {
+    await makeBucket(server);
+    // Bodies that are promised and do not come hold their credits.
+    const waiting = Array.from({ length: 16 }, (_, at) => slowPut(server, `/bucket/${at}`, 64 * MIB));
+    const first = await Promise.any(waiting.map(({ answered }) => answered));
+    expect(first).toBe(503);
+    for (const { socket } of waiting) socket.destroy();
+  }),
+
+  "limits.xmlBytesMax": async () => {
+    const keys = Array.from({ length: 900 }, (_, at) => `<Object><Key>${"k".repeat(90)}${at}</Key></Object>`);
+    const body = Buffer.from(`<Delete>${keys.join("")}</Delete>`);
+    const statusWith = async (xmlBytesMax: string): Promise<number> => {
+      await using server = await startEmbedded({ limits: { xmlBytesMax } });
+      await makeBucket(server);
+      return (await send(server, { method: "POST", url: "/bucket?delete", body })).status;
+    };
+    expect(await statusWith("64KiB")).toBe(400);
+    expect(await statusWith("1MiB")).toBe(200);
+  },
+
+  "limits.idleTimeout": on({ limits: { idleTimeout: "1s" } }, async (server) => {
+    await makeBucket(server);
+    const { answered, socket } = slowPut(server, "/bucket/key", 1000);
+    const start = performance.now();
+    await answered.catch(() => undefined);
+    socket.destroy();
+    expect(performance.now() - start).toBeLessThan(10_000);
+  }),
+
+  "limits.headersTimeout": on({ limits: { headersTimeout: "1s" } }, async (server) => {
+    expect(await silenceMs(server, "GET / HTTP/1.1\r\nhost: x\r\n")).toBeLessThan(10_000);
+  }),
+
+  "limits.pendingWritesMax": on({ limits: { pendingWritesMax: "1" } }, async (server) => {
+    await makeBucket(server);
+    const body = Buffer.from("x");
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => send(server, { method: "PUT", url: `/bucket/${at}`, body })),
+    );
+    const statuses = new Set(answers.map(({ status }) => status));
+    expect(statuses).toEqual(new Set([200, 503]));
+  }),
+
+  "limits.batchBytesMax": handedOn("--limits-batch-bytes-max=2MiB", "batchBytesMax", 2 * MIB),
+  "overlay.bytesMax": handedOn("--overlay-bytes-max=5MiB", "overlayBytesMax", 5 * MIB),
+  "overlay.rowsMax": handedOn("--overlay-rows-max=2048", "overlayRowsMax", 2048),
+  "iterators.max": handedOn("--iterators-max=3", "iteratorsMax", 3),
+
+  "log.level": async () => {
+    const linesAt = async (level: string): Promise<readonly string[]> => {
+      const lines: string[] = [];
+      await using server = await startEmbedded({ log: { level } }, (line) => lines.push(line));
+      await send(server, { method: "GET", url: "/" });
+      return lines;
+    };
+    expect((await linesAt("debug")).some((line) => line.includes("ListBuckets"))).toBe(true);
+    expect(await linesAt("error")).toEqual([]);
+  },
+
+  "shutdown.timeout": async () => {
+    const closeMs = async (timeout: string): Promise<number> => {
+      await using server = await startEmbedded({ shutdown: { timeout } });
+      await makeBucket(server);
+      const { answered, socket } = slowPut(server, "/bucket/key", 1000);
+      answered.catch(() => undefined);
+      await new Promise((resolve) => socket.once("socket-ready", resolve));
+      const start = performance.now();
+      await server.close();
+      return performance.now() - start;
+    };
+    expect(await closeMs("100ms")).toBeLessThan(1500);
+    expect(await closeMs("2s")).toBeGreaterThan(1900);
+  },
+};
+
+/** A PUT that promises a body and sends one byte of it. */
+function slowPut(
+  server: TestServer,
+  path: string,
+  length: number,
+): { readonly answered: Promise<number>; readonly socket: http.ClientRequest } {
+  const { accessKeyId, secretAccessKey } = server.credentials;
+  const request = http.request({
+    ...port(server),
+    method: "PUT",
+    path,
+    agent: false,
+    headers: { ...unsignedPut(server, path, { accessKeyId, secretAccessKey }), "content-length": length },
+  });
+  const answered = new Promise<number>((resolve, reject) => {
+    request.on("response", (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    request.on("error", reject);
+  });
+  request.write("x");
+  setTimeout(() => request.emit("socket-ready"), 300);
+  return { answered, socket: request };
+}
+
+function unsignedPut(
+  server: TestServer,
+  path: string,
+  credentials: { readonly accessKeyId: string; readonly secretAccessKey: string },
+): Readonly<Record<string, string>> {
+  const { host } = new URL(server.endpoint);
+  return signRequest({
+    method: "PUT",
+    url: path,
+    host,
+    nowMs: Date.now(),
+    payloadHash: "UNSIGNED-PAYLOAD",
+    credentials: { accessKey: credentials.accessKeyId, secretKey: credentials.secretAccessKey },
+  }).headers;
+}

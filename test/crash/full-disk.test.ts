@@ -1,0 +1,166 @@
+/**
+ * A disk without space (RULES.md R13): writes are refused, reads and what was acknowledged stay, and the node goes
+ * on by itself when there is space again. Simulated, and on a small file system of its own.
+ */
+import { describe, expect, test } from "vitest";
+import { BusyError } from "../../src/base/errors.ts";
+import { SimWorld } from "./sim-world.ts";
+import type { SimStore } from "../sim/sim-store.ts";
+
+const MIB = 1024 * 1024;
+
+/** Puts until one is refused; returns how many were acknowledged. */
+async function fill(world: SimWorld, store: SimStore): Promise<number> {
+  for (let count = 0; ; count++) {
+    const outcome = await world.outcome(world.put(store, `fill-${count}`, world.bytes(60_000)));
+    if (outcome === "BusyError") return count;
+    expect(outcome).toBe("put");
+    expect(count).toBeLessThan(10_000);
+  }
+}
+
+async function expectFilled(world: SimWorld, store: SimStore, count: number): Promise<void> {
+  for (let at = 0; at < count; at++) {
+    expect((await world.get(store, `fill-${at}`))?.length, `fill-${at}`).toBe(60_000);
+  }
+}
+
+describe("when space runs low", () => {
+  test("bodies are refused first, then everything but deletes; both end by themselves", async () => {
+    const world = new SimWorld();
+    world.disk.capacityBytes = 40 * MIB;
+    const store = await world.openWithBucket();
+    await world.clock.advance(20_000);
+    const refusedAt = async (share: number): Promise<unknown[]> => {
+      world.disk.capacityBytes = world.disk.usedBytes / (1 - share);
+      await world.clock.advance(2000);
+      return [
+        await world.outcome(world.put(store, "k", world.bytes(10))),
+        await world.outcome(
+          store.service.buckets
+            .create({ name: "c", owner: "root", location: "" })
+            .then(({ kind }) => (kind === "exists" ? "created" : kind)),
+        ),
+        await world.outcome(
+          store.service.objects
+            .delete({ bucket: "b", key: "k", condition: { kind: "none" } })
+            .then(({ kind }) => kind),
+        ),
+      ];
+    };
+    expect(await refusedAt(0.5)).toEqual(["put", "created", "deleted"]);
+    expect(await refusedAt(0.15)).toEqual(["BusyError", "created", "deleted"]);
+    expect(await refusedAt(0.08)).toEqual(["BusyError", "BusyError", "deleted"]);
+    expect(await refusedAt(0.5)).toEqual(["put", "created", "deleted"]);
+    await world.close(store);
+  });
+});
+
+describe("a full disk", () => {
+  test("refuses writes, goes on reading, and recovers by itself", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    await world.clock.advance(20_000);
+    // Somebody else takes all the space between two looks.
+    world.disk.capacityBytes = world.disk.usedBytes + 400_000;
+    const count = await fill(world, store);
+    expect(count).toBeGreaterThan(0);
+    expect(store.fatal).toEqual([]);
+    await expectFilled(world, store, count);
+    await world.clock.advance(60_000);
+    expect(await world.outcome(world.put(store, "refused", world.bytes(10)))).toBe("BusyError");
+    await expectFilled(world, store, count);
+    world.disk.capacityBytes = undefined;
+    await world.clock.advance(5000);
+    expect(await world.outcome(world.put(store, "again", world.bytes(60_000)))).toBe("put");
+    await expectFilled(world, store, count);
+    expect(store.fatal).toEqual([]);
+    await world.close(store);
+    const next = await world.open();
+    await expectFilled(world, next, count);
+    expect(await world.get(next, "again")).toHaveLength(60_000);
+    await world.close(next);
+  });
+
+  test("that fills up in the middle of a log write leaves whole records only", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    world.disk.capacityBytes = world.disk.usedBytes + 30_000;
+    const waiting = world.put(store, "waits", world.bytes(60_000));
+    await world.clock.advance(3000);
+    world.disk.capacityBytes = undefined;
+    // It was admitted, so it is answered, late.
+    expect(await world.outcome(waiting)).toBe("put");
+    await world.close(store);
+    const next = await world.open();
+    expect(await world.get(next, "waits")).toHaveLength(60_000);
+    await world.close(next);
+  });
+
+  test("can be started on, with the reserve to live from", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    await world.clock.advance(20_000);
+    await world.outcome(world.put(store, "k", world.bytes(1000)));
+    await world.close(store);
+    world.disk.capacityBytes = world.disk.usedBytes;
+    const next = await world.open();
+    expect(await world.get(next, "k")).toHaveLength(1000);
+    expect(
+      await world.outcome(
+        next.service.objects
+          .delete({ bucket: "b", key: "k", condition: { kind: "none" } })
+          .then(({ kind }) => kind),
+      ),
+    ).toBe("deleted");
+    await world.close(next);
+  });
+
+  test("can be stopped on", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    world.disk.capacityBytes = world.disk.usedBytes;
+    const waiting = world.outcome(world.put(store, "never", world.bytes(1000)));
+    await world.clock.advance(1000);
+    await world.outcome(store.node.close());
+    expect(await waiting).toBe("UnknownOutcomeError");
+    world.disk.capacityBytes = undefined;
+    await world.close(await world.open());
+  });
+});
+
+test("an index without space: writes are taken until the overlay is full, then refused, and go on later", async () => {
+  const world = new SimWorld();
+  const store = await world.openWithBucket({ overlayRowsMax: 50 });
+  await world.clock.advance(1000);
+  world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+  let taken = 0;
+  for (let at = 0; at < 200; at++) {
+    const work = world.put(store, `k${at}`, world.bytes(10));
+    const outcome = await world.outcome(Promise.race([work, world.clock.sleep(3000).then(() => "waits")]));
+    work.catch(() => undefined);
+    if (outcome === "put") taken++;
+    else expect(["waits", "BusyError"]).toContain(outcome);
+  }
+  expect(store.fatal).toEqual([]);
+  expect(taken).toBeGreaterThan(10);
+  expect(taken).toBeLessThan(100);
+  expect(await world.get(store, "k0")).toHaveLength(10);
+  world.disk.fault = () => undefined;
+  await world.clock.advance(5000);
+  expect(await world.outcome(world.put(store, "again", world.bytes(10)))).toBe("put");
+  expect(store.fatal).toEqual([]);
+  await world.close(store);
+});
+
+test("a listing that cannot be flushed for is refused, not kept waiting", async () => {
+  const world = new SimWorld();
+  const store = await world.openWithBucket();
+  world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+  await world.outcome(world.put(store, "k", world.bytes(10)));
+  await world.clock.advance(1000);
+  const listing = world.clock.run(store.service.objects.list({ bucket: "b", prefix: "", from: "" }));
+  await expect(listing).rejects.toThrow(BusyError);
+  world.disk.fault = () => undefined;
+  await world.close(store);
+});

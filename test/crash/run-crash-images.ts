@@ -1,0 +1,142 @@
+/**
+ * Crash images: records workloads, cuts their disk histories at chosen places in chosen ways, and checks what
+ * each cut leaves (RAFT-CASES.md, L4). Images are counted once per content. A failure names the workload's seed and
+ * the image, which `checkOneImage` repeats alone.
+ */
+import { createHash } from "node:crypto";
+import { DiskHistory } from "../sim/disk-history.ts";
+import type { CrashChoices } from "../sim/disk-history.ts";
+import type { SimDisk } from "../sim/sim-disk.ts";
+import { SimRandom } from "../sim/sim-random.ts";
+import { checkImage } from "./check-image.ts";
+import { recordWorkload } from "./workload.ts";
+import type { Recording } from "./workload.ts";
+
+export type CrashImage = {
+  readonly workload: string;
+  readonly position: number;
+  readonly choices: CrashChoices;
+  readonly variant: number;
+};
+
+export type CrashImageCounts = {
+  /** Images of different content. */
+  distinct: number;
+  tried: number;
+  workloads: number;
+  acknowledgedChanges: number;
+  /** Images whose index had to be made anew, and those in which part of the log was applied again. */
+  rebuilt: number;
+  replayed: number;
+  /** Images after which new writes and a second start were tried. */
+  continued: number;
+  readonly byChoice: Record<string, number>;
+  readonly failures: { readonly image: CrashImage; readonly wrong: readonly string[] }[];
+};
+
+const IMAGES_PER_WORKLOAD = 250;
+const FAILURES_MAX = 5;
+
+export type CrashImageOptions = {
+  readonly seed: number | string;
+  /** How many distinct images to check. */
+  readonly images: number;
+  readonly onProgress?: (counts: CrashImageCounts) => void;
+};
+
+export async function runCrashImages(options: CrashImageOptions): Promise<CrashImageCounts> {
+  const counts: CrashImageCounts = {
+    distinct: 0,
+    tried: 0,
+    workloads: 0,
+    acknowledgedChanges: 0,
+    rebuilt: 0,
+    replayed: 0,
+    continued: 0,
+    byChoice: {},
+    failures: [],
+  };
+  const seen = new Set<string>();
+  while (counts.distinct < options.images && counts.failures.length < FAILURES_MAX) {
+    const recording = await recordWorkload(`${options.seed}.${counts.workloads++}`);
+    counts.acknowledgedChanges += acknowledged(recording);
+    await checkWorkload(recording, { counts, seen, images: options.images });
+    options.onProgress?.(counts);
+  }
+  return counts;
+}
+
+function acknowledged({ model }: Recording): number {
+  let count = 0;
+  for (const { all } of [model.buckets, model.objects]) {
+    for (const { changes } of all.values()) {
+      count += changes.filter((change) => change.acknowledged !== undefined).length;
+    }
+  }
+  return count;
+}
+
+type Progress = {
+  readonly counts: CrashImageCounts;
+  readonly seen: Set<string>;
+  readonly images: number;
+};
+
+async function checkWorkload(recording: Recording, { counts, seen, images }: Progress): Promise<void> {
+  const plan = new SimRandom(`plan ${recording.seed}`);
+  const planned = Array.from({ length: IMAGES_PER_WORKLOAD }, (_, variant) => ({
+    workload: recording.seed,
+    position: plan.below(recording.log.length + 1),
+    choices: choose(plan),
+    variant,
+  }));
+  const history = new DiskHistory(recording.log);
+  for (const image of planned.toSorted((a, b) => a.position - b.position)) {
+    if (counts.distinct >= images || counts.failures.length >= FAILURES_MAX) return;
+    counts.tried++;
+    const { disk, batches } = build(history, image);
+    const digest = digestOf(disk, `${recording.seed} ${batches}`);
+    if (seen.has(digest)) continue;
+    seen.add(digest);
+    counts.distinct++;
+    const name = `${image.choices.effects} ${image.choices.tears} ${image.choices.batches}`;
+    counts.byChoice[name] = (counts.byChoice[name] ?? 0) + 1;
+    const writes = image.variant % 3 === 0;
+    if (writes) counts.continued++;
+    const { wrong, rebuilt, replayed } = await checkImage(disk, recording, { ...image, writes });
+    if (rebuilt !== undefined) counts.rebuilt++;
+    if (replayed > 0) counts.replayed++;
+    if (wrong.length > 0) counts.failures.push({ image, wrong });
+  }
+}
+
+function choose(random: SimRandom): CrashChoices {
+  return {
+    effects: random.pick(["all", "none", "some", "some"]),
+    tears: random.pick(["whole", "prefix", "sectors"]),
+    batches: random.pick(["kept", "kept", "lostEnd", "lostMiddle"]),
+  };
+}
+
+function build(
+  history: DiskHistory,
+  { workload, position, choices, variant }: CrashImage,
+): ReturnType<DiskHistory["image"]> {
+  history.advanceTo(position);
+  return history.image(choices, new SimRandom(`image ${workload} ${variant}`));
+}
+
+/** Equal for images of equal content. */
+function digestOf(disk: SimDisk, index: string): string {
+  const hash = createHash("sha1");
+  for (const [path, bytes] of disk.files()) hash.update(`${path}\0${bytes.digest()}\0`);
+  hash.update(index);
+  return hash.digest("base64");
+}
+
+/** Repeats one image, for looking into a failure. */
+export async function checkOneImage(image: CrashImage): Promise<readonly string[]> {
+  const recording = await recordWorkload(image.workload);
+  const { disk } = build(new DiskHistory(recording.log), image);
+  return (await checkImage(disk, recording, { ...image, writes: true })).wrong;
+}

@@ -1,0 +1,126 @@
+/** Arbitrary values of the state's own types, edge cases included. */
+import fc from "fast-check";
+import { CHECKSUM_ALGORITHMS, STORED_HEADERS } from "../../src/state/attributes.ts";
+import type { Attributes, StoredChecksum } from "../../src/state/attributes.ts";
+import type { Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
+import type { BodyReference, PartRun } from "../../src/state/object-row.ts";
+
+/** Text of whole characters, as S3 names and keys are; short ones more often. */
+export const text = fc.oneof(
+  fc.string({ unit: "grapheme-ascii", maxLength: 12 }),
+  fc.string({ unit: "grapheme", maxLength: 20 }),
+  fc.string({ unit: fc.constantFrom("a", "é", "€", "😀"), minLength: 40, maxLength: 300 }),
+);
+export const count = fc.oneof(fc.nat(300), fc.maxSafeNat());
+export const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 20 }),
+  fc.uint8Array({ minLength: 250, maxLength: 300, size: "max" }),
+);
+
+const algorithm = fc.constantFrom(...CHECKSUM_ALGORITHMS);
+const checksumType = fc.constantFrom("FULL_OBJECT" as const, "COMPOSITE" as const);
+
+export const checksum: fc.Arbitrary<StoredChecksum | undefined> = fc.option(
+  fc.record({ algorithm, type: checksumType, value: text }),
+  { nil: undefined },
+);
+
+export const attributes: fc.Arbitrary<Attributes> = fc.record({
+  headers: fc.array(fc.tuple(fc.constantFrom(...STORED_HEADERS), text), { maxLength: 3 }),
+  metadata: fc.array(fc.tuple(text, text), { maxLength: 3 }),
+  checksum,
+});
+
+export const condition: fc.Arbitrary<WriteCondition> = fc.oneof(
+  fc.constant({ kind: "none" as const }),
+  fc.constant({ kind: "absent" as const }),
+  fc.record({ kind: fc.constant("etag" as const), etag: text }),
+);
+
+export const commandBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.constant({ kind: "empty" as const }),
+  fc.record({ kind: fc.constant("bytes" as const), bytes, crc32c: fc.nat(0xffffffff) }),
+  fc.record({ kind: fc.constant("stored" as const), bodyId: text, size: count }),
+);
+
+export const bodyReference: fc.Arbitrary<BodyReference> = fc.oneof(
+  fc.constant({ kind: "empty" as const }),
+  fc.record({ kind: fc.constant("inline" as const), bytes }),
+  fc.record({ kind: fc.constant("record" as const), offset: count, crc32c: fc.nat(0xffffffff) }),
+  fc.record({ kind: fc.constant("stored" as const), bodyId: text }),
+  fc.record({ kind: fc.constant("parts" as const), uploadId: text }),
+);
+
+export const runs: fc.Arbitrary<readonly PartRun[]> = fc.array(
+  fc.record({ firstPart: fc.integer({ min: 1, max: 10_000 }), count: fc.nat(10_000), size: count }),
+  { maxLength: 4 },
+);
+
+const kind = <Kind extends string>(name: Kind): fc.Arbitrary<Kind> => fc.constant(name);
+
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ kind: kind("createBucket"), name: text, owner: text, location: text }),
+  fc.record({ kind: kind("deleteBucket"), name: text }),
+  fc.record({
+    kind: kind("putObject"),
+    bucket: text,
+    key: text,
+    etag: text,
+    attributes,
+    body: commandBody,
+    condition,
+  }),
+  fc.record({ kind: kind("deleteObject"), bucket: text, key: text, condition }),
+  fc.record({
+    kind: kind("createUpload"),
+    bucket: text,
+    key: text,
+    uploadId: text,
+    owner: text,
+    attributes,
+    checksum: fc.option(fc.record({ algorithm, type: checksumType }), { nil: undefined }),
+  }),
+  fc.record({
+    kind: kind("putPart"),
+    uploadId: text,
+    partNumber: fc.integer({ min: 1, max: 10_000 }),
+    etag: text,
+    checksum,
+    body: commandBody,
+  }),
+  fc.record({
+    kind: kind("completeUpload"),
+    uploadId: text,
+    revision: count,
+    bucket: text,
+    key: text,
+    runs,
+    size: count,
+    etag: text,
+    checksum,
+    condition,
+  }),
+  fc.record({
+    kind: kind("abortUpload"),
+    uploadId: text,
+    bucketId: fc.nat(),
+    key: text,
+    idleSinceMs: fc.option(fc.nat(), { nil: undefined }),
+  }),
+  fc.record({ kind: kind("abortBody"), bodyId: text }),
+  fc.record({ kind: kind("reapBody"), bodyId: text, page: fc.nat(1000) }),
+  fc.record({
+    kind: kind("reapParts"),
+    uploadId: text,
+    partNumbers: fc.array(fc.integer({ min: 1, max: 10_000 }), { maxLength: 5 }),
+    last: fc.boolean(),
+    dropped: fc.boolean(),
+  }),
+);
+
+export const chunk: fc.Arbitrary<Chunk> = fc.record({
+  bodyId: text,
+  sequence: fc.nat(100_000),
+  incarnation: text,
+  bytes,
+});

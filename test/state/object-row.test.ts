@@ -1,0 +1,133 @@
+/** Promises of an object's row: everything comes back, and the part that listings read is text. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FormatError } from "../../src/base/bytes.ts";
+import { checksumCode, checksumOfCode } from "../../src/state/attributes.ts";
+import {
+  ROW_ATTRIBUTES_BYTES_MAX,
+  decodeDetail,
+  decodeFootprint,
+  decodeObject,
+  encodeObject,
+  parseObjectHead,
+} from "../../src/state/object-row.ts";
+import type { NewObject } from "../../src/state/object-row.ts";
+import { CHECKSUM_ALGORITHMS, NO_ATTRIBUTES } from "../../src/state/attributes.ts";
+import * as arbitrary from "./arbitraries.ts";
+
+const etag = fc.oneof(
+  fc.stringMatching(/^[0-9a-f]{32}$/),
+  fc.stringMatching(/^[0-9a-f]{32}-[1-9][0-9]{0,3}$/),
+);
+
+const newObject: fc.Arbitrary<NewObject> = fc.record({
+  modifiedMs: arbitrary.count,
+  size: arbitrary.count,
+  etag,
+  birthIndex: arbitrary.count,
+  birthSub: fc.nat(100_000),
+  body: arbitrary.bodyReference,
+  attributes: arbitrary.attributes,
+});
+
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]));
+}
+
+describe("an object row", () => {
+  test("comes back whole, its attributes from the row or from the detail", () => {
+    fc.assert(
+      fc.property(newObject, (object) => {
+        const { row, detail } = encodeObject(object);
+        const decoded = decodeObject(row);
+        const attributes = decoded.attributes ?? decodeDetail(detail as Uint8Array);
+        const { modifiedMs, size, etag: tag, birthIndex, birthSub, body } = decoded;
+        const back = { modifiedMs, size, etag: tag, birthIndex, birthSub, body, attributes };
+        expect(plain(back)).toEqual(plain(object));
+        expect(decoded.attributes === undefined).toBe(detail !== undefined);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("tells apply what it needs without the rest", () => {
+    fc.assert(
+      fc.property(newObject, (object) => {
+        const { row, detail } = encodeObject(object);
+        const { flags, birthIndex, birthSub, size, body } = decodeFootprint(row);
+        expect({ birthIndex, birthSub, size }).toEqual({
+          birthIndex: object.birthIndex,
+          birthSub: object.birthSub,
+          size: object.size,
+        });
+        expect(flags).toBe(detail === undefined ? 0 : 1);
+        if (body.kind !== "inline") expect(body).toEqual(object.body);
+        else expect(object.body.kind).toBe("inline");
+      }),
+    );
+  });
+
+  test("tells a listing size, time, etag and checksum from its text alone, whatever bytes follow", () => {
+    fc.assert(
+      fc.property(newObject, (object) => {
+        const text = encodeObject(object).row.toString("utf8");
+        const sum = object.attributes.checksum;
+        expect(parseObjectHead(text)).toMatchObject({
+          size: object.size,
+          modifiedMs: object.modifiedMs,
+          etag: object.etag,
+          checksumCode: checksumCode(sum?.algorithm, sum?.type),
+        });
+      }),
+    );
+  });
+
+  test("that was encoded is not changed by encoding others", () => {
+    const objects = fc.sample(newObject, { numRuns: 2000, seed: 3 });
+    const rows = objects.map((object) => encodeObject(object).row);
+    const copies = objects.map((object) => Buffer.from(encodeObject(object).row));
+    expect(rows.every((row, at) => row.equals(copies[at] as Buffer))).toBe(true);
+  });
+
+  test("moves its attributes to a detail only when they are large", () => {
+    const withMetadata = (count: number): NewObject => ({
+      modifiedMs: 1,
+      size: 0,
+      etag: "d41d8cd98f00b204e9800998ecf8427e",
+      birthIndex: 1,
+      birthSub: 0,
+      body: { kind: "empty" },
+      attributes: { ...NO_ATTRIBUTES, metadata: [["m", "x".repeat(count)]] },
+    });
+    // Counts of headers and metadata, the name, two length bytes, the checksum code: 7 bytes beside the value.
+    const fits = ROW_ATTRIBUTES_BYTES_MAX - 7;
+    expect(encodeObject(withMetadata(fits)).detail).toBeUndefined();
+    expect(encodeObject(withMetadata(fits + 1)).detail).toBeDefined();
+  });
+
+  test("of another layout is refused", () => {
+    const { row } = encodeObject(fc.sample(newObject, { numRuns: 1, seed: 4 })[0] as NewObject);
+    const newer = Buffer.from(row);
+    newer[0] = 0x32;
+    expect(() => decodeObject(newer)).toThrow(FormatError);
+    expect(() => decodeFootprint(newer)).toThrow(FormatError);
+    expect(() => parseObjectHead(newer.toString("utf8"))).toThrow(FormatError);
+    expect(() => decodeDetail(Buffer.from([2, 0, 0, 0]))).toThrow(FormatError);
+  });
+});
+
+describe("checksum codes", () => {
+  test("each algorithm and type has one of its own, below 32, and 0 is none", () => {
+    const types = ["FULL_OBJECT", "COMPOSITE"] as const;
+    const all = CHECKSUM_ALGORITHMS.flatMap((algorithm) => types.map((type) => ({ algorithm, type })));
+    const codes = all.map(({ algorithm, type }) => checksumCode(algorithm, type));
+    expect(new Set(codes).size).toBe(all.length);
+    expect(codes.every((code) => code > 0 && code < 32)).toBe(true);
+    expect(codes.map(checksumOfCode)).toEqual(all);
+    expect(checksumOfCode(checksumCode(undefined, undefined))).toBeUndefined();
+    expect(() => checksumOfCode(15)).toThrow(FormatError);
+  });
+});

@@ -1,0 +1,113 @@
+/** Promises of the other rows: they come back, equal rows have equal bytes, another layout is refused. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FormatError } from "../../src/base/bytes.ts";
+import { packExtent, rows, unpackExtents } from "../../src/state/rows.ts";
+import * as arbitrary from "./arbitraries.ts";
+
+const { count, text } = arbitrary;
+const numbers = fc.array(count, { maxLength: 40 });
+const uploadChecksum = fc.option(
+  fc.record({
+    algorithm: fc.constantFrom("CRC32" as const, "SHA256" as const),
+    type: fc.constantFrom("COMPOSITE" as const, "FULL_OBJECT" as const),
+  }),
+  { nil: undefined },
+);
+const completed = fc.record({
+  etag: text,
+  size: count,
+  checksum: fc.option(text, { nil: undefined }),
+  refs: count,
+  runs: arbitrary.runs,
+});
+
+/** One arbitrary per kind of row; a new kind without one does not compile. */
+const arbitraries = {
+  bucket: fc.record({ id: count, owner: text, createdMs: count, location: text }),
+  bucketCounters: fc.record({ objects: count, bytes: count }),
+  stage: fc.record({ incarnation: text, lastTimeMs: count }),
+  body: fc.record({ refs: count, size: count, extentCount: count, extents: numbers }),
+  bodyExtents: fc.record({ extents: numbers }),
+  upload: fc.record({
+    bucketId: count,
+    key: text,
+    owner: text,
+    initiatedMs: count,
+    attributes: arbitrary.attributes,
+    checksum: uploadChecksum,
+    revision: count,
+    partCount: count,
+    lastTimeMs: count,
+    completed: fc.option(completed, { nil: undefined }),
+  }),
+  openUpload: fc.record({ initiatedMs: count, owner: text, checksum: uploadChecksum }),
+  part: fc.record({
+    size: count,
+    etag: text,
+    modifiedMs: count,
+    checksum: fc.option(fc.record({ algorithm: fc.constantFrom("SHA1" as const), value: text }), {
+      nil: undefined,
+    }),
+    body: arbitrary.bodyReference,
+    birthIndex: count,
+  }),
+  reap: fc.record({ sinceMs: count }),
+  segment: fc.record({
+    firstIndex: count,
+    bytes: count,
+    entries: count,
+    liveBytes: count,
+    cut: fc.boolean(),
+    chainLow: fc.nat(0xffffffff),
+    chainHigh: fc.nat(0xffffffff),
+  }),
+  counter: fc.record({ value: count }),
+} satisfies { readonly [Name in keyof typeof rows]: fc.Arbitrary<object> };
+
+type Codec = { readonly encode: (row: object) => Buffer; readonly decode: (bytes: Uint8Array) => object };
+
+/** Bytes as arrays, so that views and arrays of equal bytes are equal. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]));
+}
+
+describe.each(Object.keys(rows) as (keyof typeof rows)[])("a %s row", (name) => {
+  const codec = rows[name] as unknown as Codec;
+
+  test("comes back, and equal rows have equal bytes", () => {
+    fc.assert(
+      fc.property(arbitraries[name] as fc.Arbitrary<object>, (row) => {
+        const bytes = codec.encode(row);
+        const back = codec.decode(bytes);
+        expect(plain(back)).toEqual({ ...(plain(row) as object), v: 1 });
+        expect(codec.encode(row).equals(bytes)).toBe(true);
+      }),
+    );
+  });
+
+  test("is read without having seen another one first, and in any order", () => {
+    const samples = fc.sample(arbitraries[name] as fc.Arbitrary<object>, { numRuns: 20, seed: 5 });
+    const encoded = samples.map((row) => codec.encode(row));
+    for (const [at, bytes] of [...encoded.entries()].toReversed()) {
+      expect(plain(codec.decode(bytes))).toMatchObject(plain(samples[at]) as object);
+    }
+  });
+
+  test("of another layout is refused", () => {
+    const sample = fc.sample(arbitraries[name] as fc.Arbitrary<object>, { numRuns: 1, seed: 6 })[0] as object;
+    expect(() => codec.decode(codec.encode({ ...sample, v: 2 }))).toThrow(FormatError);
+  });
+});
+
+test("extents come back from their packed form", () => {
+  const extent = fc.record({ index: count, recordOffset: count, bodyStart: count, length: count });
+  fc.assert(
+    fc.property(fc.array(extent, { maxLength: 10 }), (extents) => {
+      expect(unpackExtents(extents.flatMap(packExtent))).toEqual(extents);
+    }),
+  );
+});

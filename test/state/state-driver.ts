@@ -1,0 +1,267 @@
+/**
+ * Turns arbitrary steps into entries that a real gateway could have proposed, gives them to the state machine and
+ * to the model, and compares the two after each.
+ */
+import fc from "fast-check";
+import { expect } from "vitest";
+import { crc32c } from "../../src/base/crc.ts";
+import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
+import type { Attributes } from "../../src/state/attributes.ts";
+import type { Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
+import { keys } from "../../src/state/keys.ts";
+import { decodeObject } from "../../src/state/object-row.ts";
+import type { PartRun } from "../../src/state/object-row.ts";
+import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
+import { recount } from "./recount.ts";
+import { StateModel } from "./state-model.ts";
+import { StateWorld } from "./state-world.ts";
+
+/** Small numbers that the driver reads as it needs: which bucket, which key, how large, ... */
+export type Step = {
+  readonly kind: (typeof STEP_KINDS)[number];
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+};
+const STEP_KINDS = [
+  "createBucket",
+  "deleteBucket",
+  "put",
+  "put",
+  "put",
+  "delete",
+  "delete",
+  "createUpload",
+  "createUpload",
+  "putPart",
+  "putPart",
+  "putPart",
+  "complete",
+  "complete",
+  "abortUpload",
+  "chunk",
+  "chunk",
+  "chunk",
+  "abortBody",
+  "look",
+  "sweep",
+  "blank",
+] as const;
+
+const small = fc.nat(11);
+export const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(...STEP_KINDS),
+  a: small,
+  b: small,
+  c: small,
+});
+
+const BUCKETS = ["alpha", "beta"];
+const KEYS = ["k", "k/1", "k/ü", "😀"];
+const ETAGS = ["0".repeat(32), "1".repeat(32), "2".repeat(32)];
+const SIZES = [0, 1, 256, 257, 700, 3000];
+
+function pick<Item>(items: readonly Item[], at: number): Item {
+  return items[at % items.length] as Item;
+}
+
+export class StateDriver {
+  readonly world = new StateWorld();
+  readonly model = new StateModel();
+  /** Chunks sent per body: a gateway sends each sequence number once. */
+  readonly #sent = new Map<string, { count: number; size: number }>();
+  #uploadsMade = 0;
+  #bodiesMade = 0;
+  #timeMs = 1000;
+  /** What housekeeping saw and has not proposed yet. */
+  #doomed: readonly Command[] = [];
+
+  /** One entry; several steps that make commands go into it together. */
+  run(steps: readonly Step[]): void {
+    const commands: Command[] = [];
+    this.#timeMs += (steps[0]?.a ?? 0) - 2;
+    for (const each of steps) {
+      if (each.kind === "chunk") this.#chunk(each);
+      else if (each.kind === "look") this.#doomed = this.#whatToReap();
+      else if (each.kind === "sweep") this.#sweep();
+      else if (each.kind === "blank") this.world.applyBlank(each.a % 3 === 0 ? 4 : 1);
+      else {
+        const command = this.#command(each);
+        if (command !== undefined) commands.push(command);
+      }
+    }
+    if (commands.length > 0) {
+      const wanted = this.model.commands(commands, this.#timeMs);
+      expect(this.world.apply(commands, this.#timeMs)).toEqual(wanted);
+    }
+    this.compare();
+  }
+
+  compare(): void {
+    const objects = [...this.model.buckets].map(([name, bucket]) => [
+      name,
+      Object.fromEntries(bucket.objects),
+    ]);
+    expect(this.#objectsInRows()).toEqual(Object.fromEntries(objects));
+    expect(recount(this.world.view.rows)).toEqual([]);
+    const etags = [...this.model.buckets].flatMap(([name, bucket]) =>
+      [...bucket.objects].map(([key, { etag }]) => [`${name}/${key}`, etag] as const),
+    );
+    expect(Object.fromEntries(this.world.cached)).toEqual(Object.fromEntries(etags));
+  }
+
+  #objectsInRows(): unknown {
+    const buckets = [...this.world.view.rows].filter(([key]) => key.startsWith("bucket/"));
+    const byName = buckets.map(([bucketKey, bytes]) => {
+      const prefix = keys.objectPrefix(rows.bucket.decode(bytes).id);
+      const found = [...this.world.view.rows].filter(([key]) => key.startsWith(prefix));
+      const objects = found.map(([key, row]) => {
+        const { etag, size, modifiedMs } = decodeObject(row);
+        return [key.slice(prefix.length), { etag, size, timeMs: modifiedMs }];
+      });
+      return [bucketKey.slice("bucket/".length), Object.fromEntries(objects)];
+    });
+    return Object.fromEntries(byName);
+  }
+
+  /** Housekeeping until nothing is left to do; then every reap row must be gone. */
+  settle(): void {
+    for (let round = 0; round < 3; round++) {
+      this.#doomed = this.#whatToReap();
+      this.#sweep();
+    }
+    this.compare();
+    const left = [...this.world.view.rows.keys()].filter((key) => key.startsWith("reap/"));
+    expect(left).toEqual([]);
+  }
+
+  #chunk({ a, b, c }: Step): void {
+    const isNew = this.#bodiesMade === 0 || a % 3 === 0;
+    const bodyId = `n1.1-${isNew ? this.#bodiesMade++ : a % this.#bodiesMade}`;
+    const sent = this.#sent.get(bodyId) ?? { count: 0, size: 0 };
+    const bytes = Buffer.alloc(pick(SIZES, b) + 1, c);
+    const sequence = c === 0 && sent.count > 0 ? sent.count + 1 : sent.count;
+    const chunk = { bodyId, sequence, incarnation: "n1.1", bytes };
+    const result = this.model.chunk(chunk, this.#timeMs);
+    if (result.kind === "done") this.#sent.set(bodyId, { count: sequence + 1, size: sent.size + bytes.length });
+    expect(this.world.applyChunk(chunk, this.#timeMs)).toEqual(result);
+  }
+
+  #body({ b, c }: Step): CommandBody {
+    if (c % 3 === 0 && this.#bodiesMade > 0) {
+      const bodyId = `n1.1-${b % this.#bodiesMade}`;
+      const size = this.#sent.get(bodyId)?.size ?? 1;
+      return { kind: "stored", bodyId, size: c === 9 ? size + 1 : size };
+    }
+    const bytes = Buffer.alloc(pick(SIZES, b), c);
+    return bytes.length === 0 ? { kind: "empty" } : { kind: "bytes", bytes, crc32c: crc32c(bytes) };
+  }
+
+  #condition(at: number): WriteCondition {
+    if (at < 8) return { kind: "none" };
+    return at === 8 ? { kind: "absent" } : { kind: "etag", etag: at === 9 ? "*" : pick(ETAGS, at) };
+  }
+
+  #attributes(at: number): Attributes {
+    if (at % 4 !== 0) return NO_ATTRIBUTES;
+    const checksum = { algorithm: "CRC32" as const, type: "FULL_OBJECT" as const, value: "AAAAAA==" };
+    return { headers: [], metadata: [["m", "x".repeat(100 * at)]], checksum };
+  }
+
+  #command(each: Step): Command | undefined {
+    const { kind, a, b, c } = each;
+    const [bucket, key, etag] = [pick(BUCKETS, a), pick(KEYS, b), pick(ETAGS, c)];
+    switch (kind) {
+      case "createBucket":
+        return { kind, name: bucket, owner: `owner${b}`, location: "" };
+      case "deleteBucket":
+        return { kind, name: bucket };
+      case "put": {
+        const body = this.#body(each);
+        const [attributes, condition] = [this.#attributes(c), this.#condition(a)];
+        return { kind: "putObject", bucket, key, etag, attributes, body, condition };
+      }
+      case "delete":
+        return { kind: "deleteObject", bucket, key, condition: this.#condition(c) };
+      case "createUpload": {
+        const uploadId = `u${this.#uploadsMade++}`;
+        const attributes = this.#attributes(c);
+        return { kind, bucket, key, uploadId, owner: "o", attributes, checksum: undefined };
+      }
+      case "putPart": {
+        const partNumber = (b % 3) + 1;
+        const body = this.#body(each);
+        return { kind, uploadId: this.#uploadId(a), partNumber, etag, checksum: undefined, body };
+      }
+      case "complete":
+        return this.#complete(each);
+      case "abortUpload": {
+        const upload = this.model.uploads.get(this.#uploadId(a));
+        const idleSinceMs = c % 2 === 0 ? undefined : this.#timeMs - c;
+        const { bucketId, key: ofKey } = upload ?? { bucketId: 1, key };
+        return { kind, uploadId: this.#uploadId(a), bucketId, key: ofKey, idleSinceMs };
+      }
+      case "abortBody":
+        return { kind, bodyId: `n1.1-${b % (this.#bodiesMade + 1)}` };
+      default:
+        return undefined;
+    }
+  }
+
+  #uploadId(at: number): string {
+    return `u${Math.max(0, this.#uploadsMade - 1 - (at % 4))}`;
+  }
+
+  /** As a gateway would that validated the parts: all of them, or those with odd numbers; perhaps too early. */
+  #complete({ a, b, c }: Step): Command {
+    const uploadId = this.#uploadId(a);
+    const upload = this.model.uploads.get(uploadId);
+    const chosen = [...(upload?.parts ?? [])]
+      .filter(([partNumber]) => b % 2 === 0 || partNumber % 2 === 1)
+      .toSorted(([x], [y]) => x - y);
+    const runs: readonly PartRun[] = chosen.map(([firstPart, { size }]) => ({ firstPart, count: 1, size }));
+    const size = runs.reduce((sum, run) => sum + run.size, 0);
+    const names = [...this.model.buckets].find(([, { id }]) => id === upload?.bucketId);
+    const revision = Math.max(0, (upload?.revision ?? 0) - (c === 11 ? 1 : 0));
+    const target = { bucket: names?.[0] ?? pick(BUCKETS, a), key: upload?.key ?? pick(KEYS, b) };
+    const etag = pick(ETAGS, c);
+    const condition = this.#condition(c);
+    return { kind: "completeUpload", ...target, uploadId, revision, runs, size, etag, checksum: undefined, condition };
+  }
+
+  /** What housekeeping proposes for the rows as they are now. */
+  #whatToReap(): readonly Command[] {
+    const all = this.world.view.rows;
+    return [...all.keys()].toSorted().flatMap((key): Command[] => {
+      const [prefix, kind, id] = key.split("/") as [string, string, string];
+      if (prefix !== "reap") return [];
+      return kind === "body" ? this.#reapBody(id) : [this.#reapParts(id)];
+    });
+  }
+
+  #reapBody(bodyId: string): Command[] {
+    const bytes = this.world.view.get(keys.body(bodyId));
+    const count = bytes === undefined ? 0 : rows.body.decode(bytes).extentCount;
+    const pages = Math.max(1, Math.ceil(count / EXTENTS_PER_ROW));
+    return Array.from({ length: pages }, (_, at) => ({ kind: "reapBody", bodyId, page: pages - 1 - at }));
+  }
+
+  #reapParts(uploadId: string): Command {
+    const bytes = this.world.view.get(keys.upload(uploadId));
+    const completed = bytes === undefined ? undefined : rows.upload.decode(bytes).completed;
+    const dropped = completed === undefined || completed.refs === 0;
+    const partNumbers = [...this.world.view.rows.keys()]
+      .filter((key) => key.startsWith(keys.partPrefix(uploadId)))
+      .map((key) => Number(key.slice(-5)))
+      .filter((number) => dropped || completed?.runs.every(({ firstPart }) => firstPart !== number));
+    return { kind: "reapParts", uploadId, partNumbers, last: true, dropped };
+  }
+
+  #sweep(): void {
+    for (const command of this.#doomed) {
+      this.model.see(this.#timeMs);
+      this.world.apply([command], this.#timeMs);
+    }
+    this.#doomed = [];
+  }
+}

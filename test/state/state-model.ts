@@ -1,0 +1,172 @@
+/**
+ * What the state machine means, as plainly as it can be said: objects that hold objects. No rows, no counters, no
+ * reaping in steps: what lost its last reference is gone at once.
+ */
+import type { Chunk, Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
+
+type ModelObject = { readonly etag: string; readonly size: number; readonly timeMs: number };
+type ModelBucket = {
+  readonly id: number;
+  readonly owner: string;
+  readonly objects: Map<string, ModelObject>;
+};
+type ModelUpload = {
+  readonly bucketId: number;
+  readonly key: string;
+  readonly parts: Map<number, { readonly etag: string; readonly size: number }>;
+  revision: number;
+  lastTimeMs: number;
+};
+/** `chunks` of a body that is given up or named no longer matter. */
+type StagedBody = { chunks: number; size: number; open: boolean };
+
+export class StateModel {
+  readonly buckets = new Map<string, ModelBucket>();
+  readonly uploads = new Map<string, ModelUpload>();
+  readonly #bodies = new Map<string, StagedBody>();
+  #bucketsMade = 0;
+  #timeMs = 0;
+
+  /** Log time never goes back. */
+  see(timeMs: number): void {
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+  }
+
+  chunk(chunk: Chunk, timeMs: number): CommandResult {
+    this.see(timeMs);
+    const body = this.#bodies.get(chunk.bodyId) ?? { chunks: 0, size: 0, open: true };
+    if (!body.open || body.chunks !== chunk.sequence) return { kind: "bodyGone" };
+    body.chunks++;
+    body.size += chunk.bytes.length;
+    this.#bodies.set(chunk.bodyId, body);
+    return { kind: "done" };
+  }
+
+  commands(commands: readonly Command[], timeMs: number): readonly CommandResult[] {
+    this.see(timeMs);
+    return commands.map((command) => this.#one(command));
+  }
+
+  #one(command: Command): CommandResult {
+    switch (command.kind) {
+      case "createBucket": {
+        const existing = this.buckets.get(command.name);
+        if (existing !== undefined) return { kind: "bucketExists", owner: existing.owner };
+        const id = ++this.#bucketsMade;
+        this.buckets.set(command.name, { id, owner: command.owner, objects: new Map() });
+        return { kind: "done" };
+      }
+      case "deleteBucket": {
+        const bucket = this.buckets.get(command.name);
+        if (bucket === undefined) return { kind: "noSuchBucket" };
+        if (bucket.objects.size > 0) return { kind: "bucketNotEmpty" };
+        this.buckets.delete(command.name);
+        return { kind: "done" };
+      }
+      case "putObject":
+        return this.#put(command);
+      case "deleteObject":
+        return this.#delete(command);
+      case "createUpload":
+        return this.#createUpload(command);
+      case "putPart":
+        return this.#putPart(command);
+      case "completeUpload":
+        return this.#complete(command);
+      case "abortUpload":
+        return this.#abort(command);
+      case "abortBody":
+        this.#close(command.bodyId);
+        return { kind: "done" };
+      case "reapBody":
+        return { kind: "done" };
+      case "reapParts":
+        throw new Error("the model has nothing to reap");
+    }
+  }
+
+  #close(bodyId: string): void {
+    const body = this.#bodies.get(bodyId);
+    if (body !== undefined) body.open = false;
+  }
+
+  /** The size of a body that may be named now, taking it; `undefined` if it may not. */
+  #claim(body: CommandBody): number | undefined {
+    if (body.kind === "empty") return 0;
+    if (body.kind === "bytes") return body.bytes.length;
+    const staged = this.#bodies.get(body.bodyId);
+    if (staged === undefined || !staged.open || staged.size !== body.size) return undefined;
+    staged.open = false;
+    return body.size;
+  }
+
+  #refusal(condition: WriteCondition, old: ModelObject | undefined): CommandResult | undefined {
+    if (condition.kind === "none") return undefined;
+    if (condition.kind === "absent") return old && { kind: "preconditionFailed" };
+    if (old === undefined) return { kind: "noSuchKey" };
+    return condition.etag === "*" || condition.etag === old.etag ? undefined : { kind: "preconditionFailed" };
+  }
+
+  #put(command: Extract<Command, { kind: "putObject" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
+    if (refusal !== undefined) return refusal;
+    const size = this.#claim(command.body);
+    if (size === undefined) return { kind: "bodyGone" };
+    bucket.objects.set(command.key, { etag: command.etag, size, timeMs: this.#timeMs });
+    return { kind: "objectPut", modifiedMs: this.#timeMs, etag: command.etag };
+  }
+
+  #delete(command: Extract<Command, { kind: "deleteObject" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
+    if (refusal !== undefined) return refusal;
+    bucket.objects.delete(command.key);
+    return { kind: "done" };
+  }
+
+  #createUpload(command: Extract<Command, { kind: "createUpload" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const { key } = command;
+    const upload = { bucketId: bucket.id, key, parts: new Map(), revision: 0, lastTimeMs: this.#timeMs };
+    this.uploads.set(command.uploadId, upload);
+    return { kind: "done" };
+  }
+
+  #putPart(command: Extract<Command, { kind: "putPart" }>): CommandResult {
+    const upload = this.uploads.get(command.uploadId);
+    if (upload === undefined) return { kind: "noSuchUpload" };
+    const size = this.#claim(command.body);
+    if (size === undefined) return { kind: "bodyGone" };
+    upload.parts.set(command.partNumber, { size, etag: command.etag });
+    upload.revision++;
+    upload.lastTimeMs = this.#timeMs;
+    return { kind: "partPut", etag: command.etag };
+  }
+
+  #complete(command: Extract<Command, { kind: "completeUpload" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const upload = this.uploads.get(command.uploadId);
+    if (upload?.bucketId !== bucket.id || upload.key !== command.key) return { kind: "noSuchUpload" };
+    if (upload.revision !== command.revision) return { kind: "uploadChanged" };
+    const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
+    if (refusal !== undefined) return refusal;
+    this.uploads.delete(command.uploadId);
+    const { etag, size } = command;
+    bucket.objects.set(command.key, { etag, size, timeMs: this.#timeMs });
+    return { kind: "objectPut", modifiedMs: this.#timeMs, etag };
+  }
+
+  #abort(command: Extract<Command, { kind: "abortUpload" }>): CommandResult {
+    const upload = this.uploads.get(command.uploadId);
+    if (upload?.key !== command.key) return { kind: "noSuchUpload" };
+    const idle = command.idleSinceMs;
+    if (idle !== undefined && upload.lastTimeMs > idle) return { kind: "uploadChanged" };
+    this.uploads.delete(command.uploadId);
+    return { kind: "done" };
+  }
+}
