@@ -4,6 +4,7 @@
  */
 import { ClassicLevel } from "classic-level";
 import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports/index-store.ts";
+import { systemErrorOf } from "./level-error.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
 
@@ -22,7 +23,11 @@ export class LevelIndexStore implements IndexStore {
       cacheSize: 32 * 1024 * 1024,
       maxOpenFiles: 1000,
     });
-    await level.open();
+    try {
+      await level.open();
+    } catch (error) {
+      throw systemErrorOf(error);
+    }
     return new LevelIndexStore(level);
   }
 

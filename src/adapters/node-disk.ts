@@ -4,10 +4,12 @@
  * write is followed by fdatasync. The directory lock is LevelDB's own: an fcntl lock that dies with its process.
  */
 import * as fs from "node:fs";
+import { dirname, resolve as absolute } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../ports/disk.ts";
 import { systemErrorCode } from "../ports/disk.ts";
+import { systemErrorOf } from "./level-error.ts";
 
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants;
 /** Absent on systems that do not know it. */
@@ -119,7 +121,13 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+    const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // Each new name stands in the directory above it.
+    for (let made = absolute(path); ; made = dirname(made)) {
+      await this.syncDirectory(dirname(made));
+      if (made === absolute(first)) return;
+    }
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -152,7 +160,7 @@ export class NodeDisk implements Disk {
     } catch (error) {
       const cause = (error as { readonly cause?: unknown }).cause ?? error;
       if (systemErrorCode(cause) === "LEVEL_LOCKED") return undefined;
-      throw error;
+      throw systemErrorOf(error);
     }
     return { release: () => level.close() };
   }

@@ -7,5 +7,5 @@ import { crc32c as nativeCrc32c } from "@node-rs/crc32";
 
 /** CRC32C of `bytes`, continued from `previous` (0 at the start): 32 bits, unsigned. */
 export function crc32c(bytes: Uint8Array | string, previous = 0): number {
-  return nativeCrc32c(bytes as Buffer, previous);
+  return nativeCrc32c(bytes, previous);
 }

@@ -1,8 +1,9 @@
 /**
- * Error answers. Problem: a request may be refused while its body is still on the way. Closing the socket at once
- * makes the kernel send a reset, which destroys the answer before the client has read it; reading on without end
- * lets anyone make us read. So a short rest of a body is read and dropped on a connection that stays; for a longer
- * one the answer says `Connection: close`, is sent whole, and a bounded rest is dropped before the socket closes.
+ * Error answers. Problem: a request may be refused while its body is still on the way. Closing the socket at
+ * once makes the kernel send a reset, which destroys the answer before the client has read it; reading on
+ * without end lets anyone make us read. So a short rest of a body is read and dropped on a connection that
+ * stays; for a longer one the answer says `Connection: close`, is sent whole, and a bounded rest is dropped
+ * before the socket closes.
  */
 import { errorXml } from "../s3/error-xml.ts";
 import { answer, baseHeaders } from "./answer.ts";

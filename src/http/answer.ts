@@ -1,6 +1,6 @@
 /**
- * Complete answers: head and body in one go. Head lines are flat lists of names and values, written once; Node adds
- * Date, Connection and Keep-Alive itself.
+ * Complete answers: head and body in one go. Head lines are flat lists of names and values, written once;
+ * Node adds Date, Connection and Keep-Alive itself.
  */
 import type { Exchange } from "./exchange.ts";
 

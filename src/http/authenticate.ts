@@ -1,6 +1,6 @@
 /**
- * Who sends this request: SigV4 over the accounts of the service. Whoever cannot say so is told AccessDenied; there
- * are no public buckets.
+ * Who sends this request: SigV4 over the accounts of the service. Whoever cannot say so is told
+ * AccessDenied; there are no public buckets.
  */
 import { headersFromRaw, withQueryHeaders } from "../s3/headers.ts";
 import { s3Error } from "../s3/errors.ts";
@@ -9,8 +9,8 @@ import { verifySignature } from "../s3/sigv4.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
- * Node has built its own table of headers by now, in which some repeated headers are dropped and others joined
- * otherwise than S3 does. Without repetitions, which is nearly always, it is the same table.
+ * Node has built its own table of headers by now, in which some repeated headers are dropped and others
+ * joined otherwise than S3 does. Without repetitions, which is nearly always, it is the same table.
  */
 export function requestHeaders(exchange: Exchange): RequestHeaders {
   const { headers, rawHeaders } = exchange.incoming;
@@ -41,6 +41,7 @@ export function authenticate(exchange: Exchange): void {
       exchange.identity = result.source.identity;
       exchange.payload = result.payload;
       exchange.chunkSigning = result.chunkSigning;
-      if (result.isPresigned && target.query.size > PRESIGNED_PARAMETERS) exchange.headers = withQueryHeaders(headers, target.query);
+      if (result.isPresigned && target.query.size > PRESIGNED_PARAMETERS)
+        exchange.headers = withQueryHeaders(headers, target.query);
   }
 }

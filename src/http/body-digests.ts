@@ -1,7 +1,7 @@
 /**
- * The hashes of one body, compared with what the request declared: MD5 (the ETag) always, SHA-256 where it is
- * signed, one checksum where the client or the upload asks for it. Nothing is computed unasked: CRC64NVME, which
- * S3 adds to every object on its own, would cost 3 µs per 4 KiB.
+ * The hashes of one body, compared with what the request declared: MD5 (the ETag) always, SHA-256 where it
+ * is signed, one checksum where the client or the upload asks for it. Nothing is computed unasked:
+ * CRC64NVME, which S3 adds to every object on its own, would cost 3 µs per 4 KiB.
  */
 import { createHash, hash } from "node:crypto";
 import type { Hash } from "node:crypto";

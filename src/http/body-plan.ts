@@ -1,6 +1,6 @@
 /**
- * What the headers of a request say about its body, before a byte of it is read: how long it is, how it travels, and
- * what it must hash to. Refuses here what cannot be taken, so that nothing is read in vain.
+ * What the headers of a request say about its body, before a byte of it is read: how long it is, how it
+ * travels, and what it must hash to. Refuses here what cannot be taken, so that nothing is read in vain.
  */
 import { AwsChunkedDecoder, parseDecodedLength } from "../s3/aws-chunked.ts";
 import { parseContentMd5, parseDeclaredChecksum, trailerNames } from "../s3/checksum-headers.ts";

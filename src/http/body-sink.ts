@@ -1,6 +1,7 @@
 /**
- * Cuts the bytes of a body into the pieces that the service takes: 1 MiB each, or one small buffer for a body that
- * turns out to fit into a command. Bytes are hashed as they come, while they are in the CPU's cache.
+ * Cuts the bytes of a body into the pieces that the service takes: 1 MiB each, or one small buffer for a
+ * body that turns out to fit into a command. Bytes are hashed as they come, while they are in the CPU's
+ * cache.
  *
  * At most two pieces are in memory per body: one being written, one being filled.
  */

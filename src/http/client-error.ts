@@ -1,8 +1,8 @@
 /**
- * What Node's parser refuses before there is a request, or in the middle of its body, answered in S3's words on the
- * bare socket: headers too large, headers too slow, a body that ends early, plain nonsense. The connection ends.
+ * What Node's parser refuses before there is a request, or in the middle of its body, answered in S3's words
+ * on the bare socket: headers too large, headers too slow, a body that ends early, plain nonsense. The
+ * connection ends.
  */
-import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorXml } from "../s3/error-xml.ts";
 import { s3Error } from "../s3/errors.ts";
@@ -31,9 +31,10 @@ function refusalOf(code: string | undefined): Refusal {
   }
 }
 
-/** The answer that is under way on this socket, as Node itself looks for it before it writes its own. */
-function answerUnderWay(socket: Duplex): ServerResponse | undefined {
-  return (socket as { _httpMessage?: ServerResponse })._httpMessage;
+/** Whether an answer is under way on this socket; Node itself looks there before it writes its own. */
+function hasAnswerBegun(socket: Duplex): boolean {
+  const message: unknown = Reflect.get(socket, "_httpMessage");
+  return message instanceof Object && "headersSent" in message && message.headersSent === true;
 }
 
 export type ClientErrorListener = (error: Error & { readonly code?: string }, socket: Duplex) => void;
@@ -41,7 +42,7 @@ export type ClientErrorListener = (error: Error & { readonly code?: string }, so
 export function clientErrorListener(edge: Edge): ClientErrorListener {
   return (error, socket) => {
     const { code } = error;
-    if (code === "ECONNRESET" || !socket.writable || answerUnderWay(socket)?.headersSent === true) {
+    if (code === "ECONNRESET" || !socket.writable || hasAnswerBegun(socket)) {
       socket.destroy();
       return;
     }

@@ -4,8 +4,7 @@
  * Connections: one above the limit is still served, but its requests are told to slow down, which a client
  * understands better than a reset. Far above, Node drops them unseen.
  */
-import type { Server } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, Server } from "node:http";
 import type { ClientErrorListener } from "./client-error.ts";
 import type { Edge } from "./edge.ts";
 import type { RequestListener } from "./hono-listener.ts";
@@ -19,13 +18,14 @@ export type ServerListeners = {
 
 export function connectServer(edge: Edge, server: Server, listeners: ServerListeners): void {
   const { connectionsMax, idleTimeoutMs } = edge.options.limits;
-  // Node then emits `timeout` on the request if a body is under way, and destroys the socket if nobody listens.
+  // Node then emits `timeout` on the request if a body is under way, and destroys the socket if nobody
+  // listens.
   server.timeout = idleTimeoutMs;
   server.maxConnections = connectionsMax + REFUSED_CONNECTIONS_MAX;
   server.on("request", listeners.request);
   server.on("checkContinue", listeners.request);
   server.on("clientError", listeners.clientError);
-  server.on("connection", (socket: Socket) => {
+  server.on("connection", (socket: IncomingMessage["socket"]) => {
     edge.connections++;
     if (edge.connections > connectionsMax) edge.excessSockets.add(socket);
     socket.on("close", () => {

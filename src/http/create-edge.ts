@@ -1,6 +1,7 @@
 /**
- * The S3 edge: everything between a node:http server and the service. It makes no server and owns no timer; who
- * does (main.ts, tests) creates servers with `serverOptions` and hands them to `connectS3` and `connectAdmin`.
+ * The S3 edge: everything between a node:http server and the service. It makes no server and owns no timer;
+ * who does (main.ts, tests) creates servers with `serverOptions` and hands them to `connectS3` and
+ * `connectAdmin`.
  */
 import type { Server, ServerOptions } from "node:http";
 import { initChecksums } from "../s3/checksums.ts";

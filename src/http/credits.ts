@@ -1,7 +1,8 @@
 /**
- * Body bytes in memory, over all requests (RULES.md R15). Credits are taken before a socket is read and given back
- * when the request ends, so memory is bounded whatever clients send; a request that gets none is told to slow down
- * instead of being queued, because a queue would hold its socket and its client would time out.
+ * Body bytes in memory, over all requests (RULES.md R15). Credits are taken before a socket is read and
+ * given back when the request ends, so memory is bounded whatever clients send; a request that gets none is
+ * told to slow down instead of being queued, because a queue would hold its socket and its client would time
+ * out.
  */
 import { s3Error } from "../s3/errors.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What the edge is built from. It takes only the settings it uses, so that nothing here depends on how they are
- * read; sizes are bytes, durations milliseconds.
+ * What the edge is built from. It takes only the settings it uses, so that nothing here depends on how they
+ * are read; sizes are bytes, durations milliseconds.
  */
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";

@@ -1,6 +1,6 @@
 /**
- * What all requests of one edge share: options, limits, caches of signatures, counters. One per server, made by
- * create-edge.ts; requests themselves are Exchanges.
+ * What all requests of one edge share: options, limits, caches of signatures, counters. One per server, made
+ * by create-edge.ts; requests themselves are Exchanges.
  */
 import { createSigV4Caches } from "../s3/sigv4.ts";
 import type { SigV4Caches } from "../s3/sigv4.ts";

@@ -1,9 +1,9 @@
 /**
  * One request and its answer: the raw streams of Node and what has been found out about the request so far.
  *
- * Life: made by handle-request.ts, filled by serve.ts (target, then identity, then operation), answered exactly once
- * by answer.ts, answer-error.ts or send-body.ts, which all end in `finish`. Fields are plain and all set in the
- * constructor, so that every exchange has the same shape.
+ * Life: made by handle-request.ts, filled by serve.ts (target, then identity, then operation), answered
+ * exactly once by answer.ts, answer-error.ts or send-body.ts, which all end in `finish`. Fields are plain
+ * and all set in the constructor, so that every exchange has the same shape.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestHeaders } from "../s3/canonical-request.ts";
@@ -36,6 +36,8 @@ export class Exchange {
   readonly method: string;
   headers: RequestHeaders;
   target: RequestTarget = NO_TARGET;
+  /** Whether the query asks a GET for a part, or for other head lines than the object's own. */
+  isSelective = false;
   /** Valid once `authenticate` has returned. */
   identity: Identity = NOBODY;
   payload: PayloadKind = UNSIGNED;

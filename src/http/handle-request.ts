@@ -1,6 +1,6 @@
 /**
- * Makes an exchange of a request, lets `serve` answer it, and turns whatever it throws into an error answer. Never
- * throws itself. A request that is answered without waiting costs no promise here.
+ * Makes an exchange of a request, lets `serve` answer it, and turns whatever it throws into an error answer.
+ * Never throws itself. A request that is answered without waiting costs no promise here.
  */
 import { s3Error } from "../s3/errors.ts";
 import type { Edge } from "./edge.ts";

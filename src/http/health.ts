@@ -1,7 +1,7 @@
 /**
- * The reserved paths that need no credentials, on both listeners: `/-/live` (the process answers), `/-/ready` (this
- * node serves), `/-/cluster` (the cluster does). No bucket can be called `-`. MinIO's paths are exact aliases, so
- * that existing probes go on working.
+ * The reserved paths that need no credentials, on both listeners: `/-/live` (the process answers),
+ * `/-/ready` (this node serves), `/-/cluster` (the cluster does). No bucket can be called `-`. MinIO's paths
+ * are exact aliases, so that existing probes go on working.
  */
 import { answer, baseHeaders } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";

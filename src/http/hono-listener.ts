@@ -1,10 +1,10 @@
 /**
  * The one Hono app of a listener: a single route that hands Node's raw streams to `handle`.
  *
- * Hono is shown `/` in place of the request target. A WHATWG parser normalises `..`, `%2e` and backslashes, and so
- * would serve another object than was signed for; and parsing a presigned URL would cost more than all else that
- * Hono does. What its adapter refuses all the same (odd Host headers) never reaches the route; such requests are
- * handed over directly, so they get S3's answers too.
+ * Hono is shown `/` in place of the request target. A WHATWG parser normalises `..`, `%2e` and backslashes,
+ * and so would serve another object than was signed for; and parsing a presigned URL would cost more than
+ * all else that Hono does. What its adapter refuses all the same (odd Host headers) never reaches the route;
+ * such requests are handed over directly, so they get S3's answers too.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";

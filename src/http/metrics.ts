@@ -3,7 +3,6 @@
  * telemetry of the store when it is asked for, so that nothing is spent on metrics between two scrapes.
  */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { Metric } from "prom-client";
 import type { NodeStatus } from "../service/api.ts";
 import type { Edge } from "./edge.ts";
 import { LATENCY_BOUNDS } from "./operation-counter.ts";
@@ -17,50 +16,26 @@ export type Metrics = {
 const PREFIX = "thermocline_";
 const STATUS_CLASSES = [1, 2, 3, 4, 5] as const;
 
-type Labels = Readonly<Record<string, string>>;
-type LabelledHistogram = { readonly labels: Labels; readonly view: HistogramView };
-type Sample = {
-  readonly metricName: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-};
-
-function samplesOf(name: string, { labels, view }: LabelledHistogram): readonly Sample[] {
-  let count = 0;
-  const samples: Sample[] = view.bounds.map((bound, index) => {
-    count += view.counts[index] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { ...labels, le: bound }, value: count };
-  });
-  count += view.counts[view.bounds.length] ?? 0;
-  samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le: "+Inf" }, value: count });
-  samples.push({ metricName: `${name}_sum`, labels, value: view.sum });
-  samples.push({ metricName: `${name}_count`, labels, value: count });
-  return samples;
-}
+type LabelledHistogram = { readonly label: string; readonly view: HistogramView };
 
 /**
- * prom-client's own Histogram only observes, one value at a time; ours are counted elsewhere. The registry asks a
- * metric for nothing but `name` and `get()`.
+ * prom-client's Histogram only observes, one value at a time; ours are counted elsewhere. So their lines are
+ * written here, in the text format that all scrapers read.
  */
-class CountedHistogram {
-  readonly name: string;
-  readonly #help: string;
-  readonly #read: () => readonly LabelledHistogram[];
-
-  constructor(name: string, help: string, read: () => readonly LabelledHistogram[]) {
-    this.name = PREFIX + name;
-    this.#help = help;
-    this.#read = read;
+function histogramText(name: string, help: string, histograms: readonly LabelledHistogram[]): string {
+  const full = PREFIX + name;
+  const lines = [`# HELP ${full} ${help}`, `# TYPE ${full} histogram`];
+  for (const { label, view } of histograms) {
+    const separator = label === "" ? "" : ",";
+    let count = 0;
+    for (const [index, bound] of [...view.bounds, "+Inf"].entries()) {
+      count += view.counts[index] ?? 0;
+      lines.push(`${full}_bucket{${label}${separator}le="${bound}"} ${count}`);
+    }
+    const labels = label === "" ? "" : `{${label}}`;
+    lines.push(`${full}_sum${labels} ${view.sum}`, `${full}_count${labels} ${count}`);
   }
-
-  get(): object {
-    const values = this.#read().flatMap((histogram) => samplesOf(this.name, histogram));
-    return { name: this.name, help: this.#help, type: "histogram", values, aggregator: "sum" };
-  }
-
-  reset(): void {
-    // The counts are not ours.
-  }
+  return `${lines.join("\n")}\n`;
 }
 
 function registerRequests(registry: Registry, edge: Edge): void {
@@ -79,13 +54,28 @@ function registerRequests(registry: Registry, edge: Edge): void {
       }
     },
   });
-  const latency = new CountedHistogram("http_request_duration_seconds", "Until the answer was complete", () =>
-    [...edge.counters.values()].map(({ name, latencyCounts, latencySum }) => ({
-      labels: { operation: name },
-      view: { bounds: LATENCY_BOUNDS, counts: latencyCounts, sum: latencySum },
-    })),
-  );
-  registry.registerMetric(latency as unknown as Metric);
+}
+
+function plain(view: HistogramView): readonly LabelledHistogram[] {
+  return [{ label: "", view }];
+}
+
+function histogramsText(edge: Edge): string {
+  const latencies = [...edge.counters.values()].map(({ name, latencyCounts, latencySum }) => ({
+    label: `operation="${name}"`,
+    view: { bounds: LATENCY_BOUNDS, counts: latencyCounts, sum: latencySum },
+  }));
+  const { telemetry } = edge.options;
+  return [
+    histogramText("http_request_duration_seconds", "Until the answer was complete", latencies),
+    histogramText(
+      "log_sync_seconds",
+      "Duration of a write and sync of the log",
+      plain(telemetry.logSyncSeconds),
+    ),
+    histogramText("log_batch_entries", "Entries per write of the log", plain(telemetry.batchEntries)),
+    histogramText("log_batch_bytes", "Bytes per write of the log", plain(telemetry.batchBytes)),
+  ].join("\n");
 }
 
 type Reading = readonly [name: string, help: string, read: () => number];
@@ -149,15 +139,6 @@ function registerTelemetry(registry: Registry, telemetry: Telemetry): void {
     ["log_written_bytes_total", "Bytes appended to the log", () => telemetry.logBytesWritten],
     ["log_syncs_total", "Syncs of the log", () => telemetry.logSyncs],
   ]);
-  const histograms: readonly (readonly [name: string, help: string, read: () => HistogramView])[] = [
-    ["log_sync_seconds", "Duration of a write and sync of the log", () => telemetry.logSyncSeconds],
-    ["log_batch_entries", "Entries per write of the log", () => telemetry.batchEntries],
-    ["log_batch_bytes", "Bytes per write of the log", () => telemetry.batchBytes],
-  ];
-  for (const [name, help, read] of histograms) {
-    const histogram = new CountedHistogram(name, help, () => [{ labels: {}, view: read() }]);
-    registry.registerMetric(histogram as unknown as Metric);
-  }
   registerGauges(registry, [
     ["event_loop_delay_p50_seconds", "Median delay of the loop", () => telemetry.eventLoopDelaySeconds.p50],
     ["event_loop_delay_p99_seconds", "99th percentile", () => telemetry.eventLoopDelaySeconds.p99],
@@ -175,5 +156,8 @@ export function createMetrics(edge: Edge): Metrics {
     ...statusReadings(() => edge.service.status()),
   ]);
   registerTelemetry(registry, edge.options.telemetry);
-  return { contentType: registry.contentType, page: () => registry.metrics() };
+  return {
+    contentType: registry.contentType,
+    page: async () => `${await registry.metrics()}\n${histogramsText(edge)}`,
+  };
 }

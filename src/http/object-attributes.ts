@@ -1,11 +1,12 @@
 /**
- * Between S3's view of what goes with an object (s3/headers.ts) and the stored one (state/attributes.ts). Defaults
- * are not stored: an absent content type is binary/octet-stream, an absent storage class STANDARD.
+ * Between S3's view of what goes with an object (s3/headers.ts) and the stored one (state/attributes.ts).
+ * Defaults are not stored: an absent content type is binary/octet-stream, an absent storage class STANDARD.
  */
 import { DEFAULT_CONTENT_TYPE, parseStorageClass } from "../s3/headers.ts";
 import type { ObjectMetadata, SystemMetadata } from "../s3/headers.ts";
 import type { ObjectDescription } from "../s3/response-headers.ts";
 import type { FoundObject } from "../service/api.ts";
+import { STORED_HEADERS } from "../state/attributes.ts";
 import type { Attributes, StoredChecksum, StoredHeader } from "../state/attributes.ts";
 
 const FIELD_OF_HEADER = {
@@ -18,7 +19,6 @@ const FIELD_OF_HEADER = {
   "x-amz-website-redirect-location": "websiteRedirectLocation",
   "x-amz-storage-class": "storageClass",
 } as const satisfies Readonly<Record<StoredHeader, keyof SystemMetadata>>;
-const FIELDS = Object.entries(FIELD_OF_HEADER) as readonly (readonly [StoredHeader, keyof SystemMetadata])[];
 
 function isDefault(header: StoredHeader, value: string): boolean {
   if (header === "content-type") return value === DEFAULT_CONTENT_TYPE;
@@ -27,8 +27,8 @@ function isDefault(header: StoredHeader, value: string): boolean {
 
 export function toAttributes(metadata: ObjectMetadata, checksum: StoredChecksum | undefined): Attributes {
   const headers: [StoredHeader, string][] = [];
-  for (const [header, field] of FIELDS) {
-    const value = metadata.system[field];
+  for (const header of STORED_HEADERS) {
+    const value = metadata.system[FIELD_OF_HEADER[header]];
     if (value !== undefined && !isDefault(header, value)) headers.push([header, value]);
   }
   return { headers, metadata: Object.entries(metadata.user), checksum };
@@ -39,12 +39,16 @@ export function storageClassOf(attributes: Attributes): string {
 }
 
 function toSystemMetadata(attributes: Attributes): SystemMetadata {
-  const system: Record<string, string> = {
+  const system: { -readonly [Field in keyof SystemMetadata]: SystemMetadata[Field] } = {
     contentType: DEFAULT_CONTENT_TYPE,
-    storageClass: parseStorageClass(undefined),
+    storageClass: "STANDARD",
   };
-  for (const [header, value] of attributes.headers) system[FIELD_OF_HEADER[header]] = value;
-  return system as unknown as SystemMetadata;
+  for (const [header, value] of attributes.headers) {
+    const field = FIELD_OF_HEADER[header];
+    if (field === "storageClass") system.storageClass = parseStorageClass(value);
+    else system[field] = value;
+  }
+  return system;
 }
 
 /** `showPartsCount`: the request named a part. */

@@ -1,6 +1,6 @@
 /**
- * Requests of one operation, counted: by class of status and by latency. Plain numbers in typed arrays, because
- * this runs once per request; metrics.ts makes a page of them when somebody asks.
+ * Requests of one operation, counted: by class of status and by latency. Plain numbers in typed arrays,
+ * because this runs once per request; metrics.ts makes a page of them when somebody asks.
  */
 
 /** Upper bounds in seconds. Hot reads take fractions of a millisecond, synced writes some milliseconds. */
@@ -24,7 +24,7 @@ export class OperationCounter {
     const statusClass = (status / 100) | 0;
     this.byStatusClass[statusClass] = (this.byStatusClass[statusClass] ?? 0) + 1;
     let bucket = 0;
-    while (bucket < LATENCY_BOUNDS.length && seconds > (LATENCY_BOUNDS[bucket] as number)) bucket++;
+    while (seconds > (LATENCY_BOUNDS[bucket] ?? Infinity)) bucket++;
     this.latencyCounts[bucket] = (this.latencyCounts[bucket] ?? 0) + 1;
     this.latencySum += seconds;
   }

@@ -1,6 +1,6 @@
 /**
- * Every operation of S3 that is built, and the function that does it. A function answers the exchange itself; what
- * it throws becomes the error answer. Those that may finish without a promise do.
+ * Every operation of S3 that is built, and the function that does it. A function answers the exchange
+ * itself; what it throws becomes the error answer. Those that may finish without a promise do.
  */
 import type { S3Operation } from "../s3/operations.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,7 +1,7 @@
 /**
- * The head lines of a whole object, built at its first read and kept in `FoundObject.edge`: on a hit nothing is
- * left to do but to put in what differs per answer. Lists are shared by concurrent readers; that is safe because
- * `writeHead` turns a list into text before it returns.
+ * The head lines of a whole object, built at its first read and kept in `FoundObject.edge`: on a hit nothing
+ * is left to do but to put in what differs per answer. Lists are shared by concurrent readers; that is safe
+ * because `writeHead` turns a list into text before it returns.
  */
 import { objectHeaders } from "../s3/response-headers.ts";
 import type { FoundObject } from "../service/api.ts";
@@ -9,11 +9,17 @@ import { CONSISTENCY, SERVER_NAME } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { describeObject } from "./object-attributes.ts";
 
-type Prebuilt = {
+/** A class, because `FoundObject.edge` is unknown to everybody else. */
+class Prebuilt {
   readonly plain: string[];
   /** For `x-amz-checksum-mode: ENABLED`; the same list where there is no checksum. */
   readonly withChecksum: string[];
-};
+
+  constructor(plain: string[], withChecksum: string[]) {
+    this.plain = plain;
+    this.withChecksum = withChecksum;
+  }
+}
 
 const REQUEST_ID_AT = 1;
 const APPLIED_INDEX_AT = 3;
@@ -37,8 +43,8 @@ function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
     ...TIER_HEADERS,
   ];
   const plain = [...base, ...objectHeaders({ object })];
-  if (object.checksum === undefined) return { plain, withChecksum: plain };
-  return { plain, withChecksum: [...base, ...objectHeaders({ object, showChecksum: true })] };
+  if (object.checksum === undefined) return new Prebuilt(plain, plain);
+  return new Prebuilt(plain, [...base, ...objectHeaders({ object, showChecksum: true })]);
 }
 
 export function wholeObjectHeaders(
@@ -46,11 +52,9 @@ export function wholeObjectHeaders(
   found: FoundObject,
   options: { readonly showChecksum: boolean },
 ): string[] {
-  let prebuilt = found.edge as Prebuilt | undefined;
-  if (prebuilt === undefined) {
-    prebuilt = prebuild(exchange, found);
-    found.edge = prebuilt;
-  }
+  const known = found.edge;
+  const prebuilt = known instanceof Prebuilt ? known : prebuild(exchange, found);
+  found.edge = prebuilt;
   const list = options.showChecksum ? prebuilt.withChecksum : prebuilt.plain;
   const { edge } = exchange;
   list[REQUEST_ID_AT] = exchange.requestId;

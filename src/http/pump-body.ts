@@ -1,7 +1,8 @@
 /**
- * Reads the wire bytes of a request body from Node's stream events, with backpressure down to the socket: while
- * `take` has work under way, the socket is paused. Ends with the last byte, or fails: IncompleteBody when the client
- * goes away or stops short, RequestTimeout when it falls silent while we wait for it, or with what `take` threw.
+ * Reads the wire bytes of a request body from Node's stream events, with backpressure down to the socket:
+ * while `take` has work under way, the socket is paused. Ends with the last byte, or fails: IncompleteBody
+ * when the client goes away or stops short, RequestTimeout when it falls silent while we wait for it, or
+ * with what `take` threw.
  */
 import { s3Error } from "../s3/errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -50,7 +51,7 @@ class BodyPump {
   readonly #fail = (error: unknown): void => {
     this.#detach();
     this.#exchange.incoming.resume();
-    this.#done.reject(error as Error);
+    this.#done.reject(error);
   };
 
   #finish(): void {

@@ -1,7 +1,7 @@
 /**
- * Bodies that are read into memory as a whole: small objects and parts, and XML documents. The result is a buffer
- * of its own and of exactly the body's size: Node's pieces are slices of 64 KiB slabs, and whoever keeps one keeps
- * the slab.
+ * Bodies that are read into memory as a whole: small objects and parts, and XML documents. The result is a
+ * buffer of its own and of exactly the body's size: Node's pieces are slices of 64 KiB slabs, and whoever
+ * keeps one keeps the slab.
  */
 import type { Trailers } from "../s3/aws-chunked.ts";
 import { s3Error } from "../s3/errors.ts";
@@ -14,28 +14,53 @@ export type WholeBody = { readonly bytes: Buffer; readonly trailers: Trailers };
 
 const NO_TRAILERS: Trailers = {};
 const EMPTY = Buffer.alloc(0);
+/** For a body whose length its client does not know. */
+const FIRST_BYTES = 4096;
+
+/**
+ * One buffer that grows: pieces kept one by one would cost a hundred bytes each, and a client can send
+ * single bytes.
+ */
+class Collector {
+  readonly #plan: BodyPlan;
+  #buffer: Buffer;
+  #filled = 0;
+
+  constructor(plan: BodyPlan) {
+    this.#plan = plan;
+    this.#buffer = Buffer.allocUnsafeSlow(plan.length ?? FIRST_BYTES);
+  }
+
+  add(piece: Buffer): void {
+    const needed = this.#filled + piece.length;
+    if (needed > this.#plan.bytesMax) throw bodyTooLong(this.#plan);
+    if (needed > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(grown, 0, 0, this.#filled);
+      this.#buffer = grown;
+    }
+    this.#filled += piece.copy(this.#buffer, this.#filled);
+  }
+
+  take(): Buffer {
+    const { length } = this.#plan;
+    if (length !== undefined && this.#filled !== length) throw s3Error("IncompleteBody");
+    const isFull = this.#filled === this.#buffer.length;
+    return isFull ? this.#buffer : Buffer.from(this.#buffer.subarray(0, this.#filled));
+  }
+}
 
 async function collect(exchange: Exchange, plan: BodyPlan, first: Buffer | undefined): Promise<WholeBody> {
   const decoder = bodyDecoder(exchange, plan);
-  const pieces: Buffer[] = [];
-  let size = 0;
-  const keep = (piece: Buffer): void => {
-    size += piece.length;
-    if (size > plan.bytesMax) throw bodyTooLong(plan);
-    pieces.push(Buffer.from(piece));
-  };
+  const collector = new Collector(plan);
   const take = (wire: Buffer): undefined => {
-    if (decoder === undefined) keep(wire);
-    else for (const piece of decoder.push(wire)) keep(piece);
+    if (decoder === undefined) collector.add(wire);
+    else for (const piece of decoder.push(wire)) collector.add(piece);
   };
   if (first !== undefined) take(first);
   await pumpBody(exchange, take);
   const trailers = decoder?.end() ?? NO_TRAILERS;
-  if (plan.length !== undefined && size !== plan.length) throw s3Error("IncompleteBody");
-  const bytes = Buffer.allocUnsafeSlow(size);
-  let at = 0;
-  for (const piece of pieces) at += piece.copy(bytes, at);
-  return { bytes, trailers };
+  return { bytes: collector.take(), trailers };
 }
 
 /** Credits for it must have been taken. */
@@ -48,8 +73,8 @@ export async function readWhole(exchange: Exchange, plan: BodyPlan): Promise<Who
   if (plan.isChunked || exchange.headers["expect"] !== undefined) return collect(exchange, plan, undefined);
   // A small body mostly arrives in the same segment as its head: once the parser has returned, it can be read
   // without any stream event.
-  await undefined;
-  const first = incoming.read() as Buffer | null;
+  await Promise.resolve();
+  const first: Buffer | null = incoming.read();
   if (first === null) return collect(exchange, plan, undefined);
   if (first.length !== plan.length) return collect(exchange, plan, first);
   if (!incoming.complete) incoming.resume();

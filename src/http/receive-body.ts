@@ -1,7 +1,7 @@
 /**
- * The body of an object or a part, received, hashed and checked against everything the request declared. Small ones
- * come back as bytes, larger ones as a writer of the service; either way nothing is stored until the caller names
- * the body in a put, so a body that breaks off or does not match leaves nothing behind.
+ * The body of an object or a part, received, hashed and checked against everything the request declared.
+ * Small ones come back as bytes, larger ones as a writer of the service; either way nothing is stored until
+ * the caller names the body in a put, so a body that breaks off or does not match leaves nothing behind.
  */
 import { s3Error } from "../s3/errors.ts";
 import { CHUNK_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "../service/api.ts";
@@ -18,7 +18,10 @@ import { readWhole } from "./read-whole.ts";
 export type ReceivedBody = DigestResult & {
   readonly size: number;
   readonly body: PutBody;
-  /** Gives the body up; to be called whatever the put said, since it is harmless after one that named the body. */
+  /**
+   * Gives the body up; to be called whatever the put said, since it is harmless after one that named the
+   * body.
+   */
   readonly abort: () => void;
 };
 

@@ -1,6 +1,6 @@
 /**
- * The bucket that a request names, checked: it exists, it belongs to whoever asks, and its owner is the one that the
- * client expected.
+ * The bucket that a request names, checked: it exists, it belongs to whoever asks, and its owner is the one
+ * that the client expected.
  */
 import { s3Error } from "../s3/errors.ts";
 import { checkBucketName, checkKey } from "../s3/names.ts";

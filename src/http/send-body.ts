@@ -1,7 +1,8 @@
 /**
- * Sends a body that comes in pieces: one piece in memory at a time, the next is read when the socket has taken the
- * last. The head goes out with the first piece, so that a body whose beginning cannot be read is still an error
- * answer; a body that breaks off later can only end in a cut connection, which the client sees as one.
+ * Sends a body that comes in pieces: one piece in memory at a time, the next is read when the socket has
+ * taken the last. The head goes out with the first piece, so that a body whose beginning cannot be read is
+ * still an error answer; a body that breaks off later can only end in a cut connection, which the client
+ * sees as one.
  */
 import type { ServerResponse } from "node:http";
 import { CHUNK_BYTES_MAX } from "../service/api.ts";

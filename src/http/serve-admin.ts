@@ -1,6 +1,6 @@
 /**
- * The admin listener: health as on the S3 listener, `/-/metrics` for scrapers, and `/-/status` for whoever signs
- * with the root pair.
+ * The admin listener: health as on the S3 listener, `/-/metrics` for scrapers, and `/-/status` for whoever
+ * signs with the root pair.
  */
 import { s3Error } from "../s3/errors.ts";
 import { parseRequestTarget } from "../s3/request-target.ts";

@@ -1,10 +1,10 @@
 /**
- * One request to the S3 listener, in the order that safety needs: target (once, from the raw bytes), reserved paths,
- * signature, operation. Everything after works on what was found here.
+ * One request to the S3 listener, in the order that safety needs: target (once, from the raw bytes),
+ * reserved paths, signature, operation. Everything after works on what was found here.
  */
-import { unreachable } from "../base/assert.ts";
+import { assert, unreachable } from "../base/assert.ts";
 import { routeOperation } from "../s3/operations.ts";
-import type { S3Operation } from "../s3/operations.ts";
+import type { Route } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
@@ -12,13 +12,21 @@ import { answerHealth } from "./health.ts";
 import type { OperationCounter } from "./operation-counter.ts";
 import { operationTable } from "./operation-table.ts";
 import type { OperationFunction } from "./operation-table.ts";
+import type { KnownTarget } from "./target-memo.ts";
 import { getBucketSetting, getObjectSetting } from "./operations/absent-settings.ts";
 
 type Operation = { readonly run: OperationFunction; readonly counter: OperationCounter };
 
-function operationsOf(edge: Edge): ReadonlyMap<S3Operation, Operation> {
-  const entries = Object.entries(operationTable) as [S3Operation, OperationFunction][];
+function operationsOf(edge: Edge): ReadonlyMap<string, Operation> {
+  const entries = Object.entries(operationTable);
   return new Map(entries.map(([name, run]) => [name, { run, counter: edge.counter(name) }]));
+}
+
+function routeOf(exchange: Exchange, known: KnownTarget): Route {
+  const { method, target, headers } = exchange;
+  if (method !== "GET") return routeOperation({ method, target, headers });
+  known.getRoute ??= routeOperation({ method, target, headers });
+  return known.getRoute;
 }
 
 export type Serve = (exchange: Exchange) => void | Promise<void>;
@@ -28,15 +36,17 @@ export function serveS3(edge: Edge): Serve {
   return (exchange) => {
     const { incoming } = exchange;
     exchange.headers = requestHeaders(exchange);
-    const target = edge.targets.parse(incoming.url ?? "", incoming.headers.host);
+    const known = edge.targets.parse(incoming.url ?? "", incoming.headers.host);
+    const { target } = known;
     exchange.target = target;
+    exchange.isSelective = known.isSelective;
     if (!target.isVirtualHost && answerHealth(exchange)) return undefined;
     authenticate(exchange);
-    const { headers, method } = exchange;
-    const route = routeOperation({ method, target, headers });
+    const route = routeOf(exchange, known);
     switch (route.kind) {
       case "operation": {
-        const operation = operations.get(route.name) as Operation;
+        const operation = operations.get(route.name);
+        assert(operation !== undefined, "an operation without a function");
         exchange.counter = operation.counter;
         return operation.run(exchange);
       }

@@ -1,7 +1,7 @@
 /**
- * How a node:http server has to be set up for S3; Node's own defaults are made for web pages. There is no limit on
- * the length of a request, because a slow 5 GiB upload is no attack; silence is limited instead. Connections stay
- * open longer than a load balancer in front would keep them.
+ * How a node:http server has to be set up for S3; Node's own defaults are made for web pages. There is no
+ * limit on the length of a request, because a slow 5 GiB upload is no attack; silence is limited instead.
+ * Connections stay open longer than a load balancer in front would keep them.
  */
 import type { ServerOptions } from "node:http";
 import type { EdgeLimits } from "./edge-options.ts";

@@ -1,6 +1,7 @@
 /**
- * Figures that other rooms keep and the metrics page shows, as the edge reads them: plain numbers that only grow,
- * and histograms with cumulative counts. Whoever keeps them updates fields; nothing is called on a hot path.
+ * Figures that other rooms keep and the metrics page shows, as the edge reads them: plain numbers that only
+ * grow, and histograms with cumulative counts. Whoever keeps them updates fields; nothing is called on a hot
+ * path.
  */
 
 /** Counts per bucket are not cumulative: `counts[i]` are the values in (bounds[i - 1], bounds[i]]. */

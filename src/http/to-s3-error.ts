@@ -1,7 +1,7 @@
 /**
  * From anything thrown to what the client is told. Errors of S3 are themselves; those that cross rooms
- * (base/errors.ts) have their S3 counterpart; a broken invariant goes to whoever can end the process; the rest is
- * an internal error whose details belong into our log and not into the answer.
+ * (base/errors.ts) have their S3 counterpart; a broken invariant goes to whoever can end the process; the
+ * rest is an internal error whose details belong into our log and not into the answer.
  */
 import { InvariantError } from "../base/assert.ts";
 import { BusyError, DamageError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";

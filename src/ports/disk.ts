@@ -34,7 +34,7 @@ export interface Disk {
   readFile(path: string): Promise<Uint8Array | undefined>;
   /** Names in a directory, unordered; empty if the directory is absent. */
   list(directory: string): Promise<readonly string[]>;
-  /** Creates the directory and its parents. */
+  /** Creates the directory and its parents, if they are absent; their names are stable when it returns. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removing what is absent is harmless. */

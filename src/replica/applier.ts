@@ -3,6 +3,7 @@
  * runs ahead of the commit index or the local disk (RULES.md R3), yields the event loop after 4 ms of work, and
  * waits for a flush when the overlay is full (R1).
  */
+import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LogIndex } from "../base/units.ts";
 import { logIndex } from "../base/units.ts";
@@ -16,6 +17,7 @@ import type { StateMachine } from "../state/state-machine.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
 
 const SLICE_MS = 4;
+const FULL_INDEX_RETRY_MS = 250;
 
 export type ApplierOptions = {
   readonly index: StateIndex;
@@ -27,6 +29,7 @@ export class Applier {
   readonly #index: StateIndex;
   readonly #state: StateMachine;
   readonly #clock: Clock;
+  #stopping = false;
 
   constructor(options: ApplierOptions) {
     this.#index = options.index;
@@ -42,7 +45,7 @@ export class Applier {
   async applyPlaced(placed: readonly PlacedEntry[]): Promise<void> {
     let sliceStart = this.#clock.monotonicMs();
     for (const { entry, position } of placed) {
-      if (this.#index.full) await this.#index.flushedThrough(position.index - 1);
+      if (this.#index.full) await this.#waitForRoom(position.index - 1);
       const { slow } = this.#index;
       if (slow) await this.#prefetch(entry);
       const results = this.#applyEntry(entry, position);
@@ -54,6 +57,24 @@ export class Applier {
       await this.#clock.yieldToOthers();
       sliceStart = this.#clock.monotonicMs();
     }
+  }
+
+  /** As long as it takes: the entry is in the log, so it will be applied, and proposals wait behind it. */
+  async #waitForRoom(index: number): Promise<void> {
+    while (this.#index.full) {
+      if (this.#stopping) throw new UnavailableError("stopped while the index could not be written");
+      try {
+        await this.#index.flushedThrough(index);
+      } catch (error) {
+        if (!(error instanceof BusyError)) throw error;
+        await this.#clock.sleep(FULL_INDEX_RETRY_MS);
+      }
+    }
+  }
+
+  /** Waiting for an index that cannot be written ends. */
+  stop(): void {
+    this.#stopping = true;
   }
 
   #applyEntry(entry: PendingEntry, position: EntryPosition): readonly CommandResult[] {

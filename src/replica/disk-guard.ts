@@ -18,6 +18,9 @@ const RESERVE_SHARE = 0.02;
 /** Writing the reserve would only slow the start down. */
 const RESERVE_AFTER_MS = 10_000;
 
+/** The file's name in the data directory. */
+export const RESERVE = "reserve";
+
 export type Refusal = "none" | "bodies" | "allButDeletes";
 
 export class DiskGuard {
@@ -50,10 +53,6 @@ export class DiskGuard {
     return this.#freeBytes;
   }
 
-  get #reservePath(): string {
-    return `${this.#options.directory}/reserve`;
-  }
-
   /** Looks at the disk now. */
   async check(): Promise<void> {
     const { freeBytes, totalBytes } = await this.#options.disk.space(this.#options.directory);
@@ -71,7 +70,7 @@ export class DiskGuard {
   async #takeReserve(): Promise<void> {
     const { totalBytes } = await this.#options.disk.space(this.#options.directory);
     const bytes = Math.floor(Math.min(2 * this.#options.segmentBytesMax, totalBytes * RESERVE_SHARE));
-    const file = await this.#options.disk.open(this.#reservePath, "write");
+    const file = await this.#options.disk.open(`${this.#options.directory}/${RESERVE}`, "write");
     try {
       const zeros = Buffer.alloc(MIB);
       for (let at = await file.size(); at < bytes; at += zeros.length) {
@@ -84,13 +83,14 @@ export class DiskGuard {
     }
   }
 
-  /** Gives the reserve up; whether there was one. */
+  /** Gives the reserve up; whether there was one. The one of an earlier process will do. */
   async releaseReserve(): Promise<boolean> {
     this.#refusal = "allButDeletes";
-    if (!this.#reserveHeld) return false;
     this.#reserveHeld = false;
-    await this.#options.disk.remove(this.#reservePath);
-    this.#options.logger.warn("the disk is full: the reserve was given up");
+    const { disk, directory, logger } = this.#options;
+    if (!(await disk.list(directory)).includes(RESERVE)) return false;
+    await disk.remove(`${directory}/${RESERVE}`);
+    logger.warn("the disk is full: the reserve was given up");
     return true;
   }
 

@@ -76,7 +76,12 @@ export class Housekeeping {
     let { from } = range;
     for (;;) {
       const iterator = await this.#options.index.iterate({ from, to: range.to });
-      const page = await iterator.next(PAGE).finally(() => iterator.close());
+      let page: Awaited<ReturnType<typeof iterator.next>>;
+      try {
+        page = await iterator.next(PAGE);
+      } finally {
+        await iterator.close();
+      }
       for (const [key, value] of page) await visit(key, value);
       const last = page.at(-1);
       if (last === undefined || page.length < PAGE) return;

@@ -37,7 +37,8 @@ export async function replay(options: ReplayOptions): Promise<number> {
   }));
   // A segment whose footer was lost is unsealed again, and may stand between sealed ones.
   for (const segment of [...recovered.sealed, ...unsealed].toSorted((a, b) => a.id - b.id)) {
-    if (segment.lastIndex <= index.appliedIndex || segment.firstIndex > through) continue;
+    // The open segment holds more than is to be applied: the entry that opened the new term.
+    if (Math.min(segment.lastIndex, through) <= index.appliedIndex || segment.firstIndex > through) continue;
     count += await replaySegment(options, segment);
   }
   if (index.appliedIndex < through) {

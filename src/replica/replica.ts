@@ -13,7 +13,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import { RecordType } from "../segment/record.ts";
+import { PAYLOAD_BYTES_MAX, RecordType } from "../segment/record.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
 import type { Log } from "../store/log.ts";
 import type { AckedWriter } from "./acked-writer.ts";
@@ -26,6 +26,8 @@ import { ProposalQueue } from "./proposal-queue.ts";
 /** A batch is also closed at so many commands: some 2 ms of encoding and applying, which then overlap with the disk. */
 const BATCH_COMMANDS = 2000;
 const FULL_DISK_RETRY_MS = 250;
+/** Half of what a record may hold, because sizes of commands are estimates. */
+const ENTRY_BYTES_MAX = PAYLOAD_BYTES_MAX / 2;
 
 export type ReplicaOptions = {
   readonly raft: RawNode<PendingEntry>;
@@ -102,6 +104,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     return new Promise((resolve, reject) => {
       this.#admit(commands, chunk);
       const bytes = chunk?.bytes.length ?? bytesOf(commands);
+      assert(bytes <= ENTRY_BYTES_MAX, `a group of ${bytes} bytes does not fit into one entry`);
       this.#queue.push({ commands, chunk, bytes, group: commands.length > 1, resolve, reject });
       this.#wake?.();
     });
@@ -148,7 +151,12 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   }
 
   async #apply(committed: readonly PlacedEntry[]): Promise<void> {
-    await this.#options.applier.applyPlaced(committed);
+    try {
+      await this.#options.applier.applyPlaced(committed);
+    } catch (error) {
+      leaveUnknown(committed, error);
+      throw error;
+    }
     this.#acknowledge();
   }
 
@@ -174,8 +182,9 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
       this.#gatheredCommands += entry.commands.length;
       const outcome = raft.propose([entry]);
       assert(outcome.kind === "accepted", "a single voter leads its term");
+      // Now, and not behind the loop: what it encodes is what the bounds above count.
+      this.#placeReady();
     }
-    this.#placeReady();
   }
 
   /** Appends to the gathering batch what the core wants to be stable. */
@@ -240,8 +249,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    const unknown = new UnknownOutcomeError("this node failed before it could tell", { cause: error });
-    for (const { entry } of this.#placed) for (const proposal of entry.proposals) proposal.reject(unknown);
+    leaveUnknown(this.#placed, error);
     this.#placed = [];
     this.#queue.rejectAll(new UnavailableError("this node failed", { cause: error }));
     this.#options.onFatal(error);
@@ -250,8 +258,15 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   /** Refuses new proposals; `run` ends when the admitted ones are answered. */
   stop(): void {
     this.#stopping = true;
+    this.#options.applier.stop();
     this.#wake?.();
   }
+}
+
+/** Those that were answered already do not hear it. */
+function leaveUnknown(placed: readonly PlacedEntry[], cause: unknown): void {
+  const unknown = new UnknownOutcomeError("this node failed before it could tell", { cause });
+  for (const { entry } of placed) for (const proposal of entry.proposals) proposal.reject(unknown);
 }
 
 const BLANK: PendingEntry = {

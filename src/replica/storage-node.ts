@@ -5,6 +5,7 @@
 import { RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 import type { DirectoryLock, Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -29,7 +30,7 @@ import { ranges } from "../state/keys.ts";
 import { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
 import { Applier } from "./applier.ts";
-import { DiskGuard } from "./disk-guard.ts";
+import { DiskGuard, RESERVE } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { openNodeFile } from "./node-file.ts";
@@ -104,8 +105,12 @@ export class StorageNode {
 
   /** Throws RefusedError where going on could lose or falsify something. */
   static async open(options: StorageNodeOptions): Promise<StorageNode> {
-    const opened = await openFiles(options);
-    const parts = await assemble(options, opened);
+    const opened = await withReserve(options, () => openFiles(options));
+    const parts = await assemble(options, opened).catch(async (error: unknown) => {
+      await opened.index.store.close();
+      await closeOpened(opened);
+      throw error;
+    });
     const loops = startLoops(options, parts);
     try {
       const replayedEntries = await takeOffice(options, parts);
@@ -220,6 +225,25 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
   } catch (error) {
     for (const step of undo) await step();
     throw error;
+  }
+}
+
+/** A disk that is full at the start is started on with the reserve. */
+async function withReserve<Result>(
+  { disk, directory, logger }: StorageNodeOptions,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (systemErrorCode(error) !== "ENOSPC") throw error;
+    if (!(await disk.list(directory)).includes(RESERVE)) {
+      const message = `there is no space for ${directory}: free some, nothing in it is damaged`;
+      throw new RefusedError(message, { cause: error });
+    }
+    logger.warn("the disk is full: the reserve is given up for the start");
+    await disk.remove(`${directory}/${RESERVE}`);
+    return await work();
   }
 }
 
@@ -353,7 +377,12 @@ async function closeFiles(parts: Parts): Promise<void> {
   await parts.index.close();
   await parts.log.close();
   await parts.acked.close();
-  await opened.vote.close();
-  await opened.files.close();
-  await opened.lock.release();
+  await closeOpened(opened);
+}
+
+async function closeOpened({ vote, acked, files, lock }: Opened): Promise<void> {
+  await acked.close();
+  await vote.close();
+  await files.close();
+  await lock.release();
 }

@@ -81,7 +81,9 @@ class IndexCheck {
     try {
       await visit(key, openRow(key, stored));
     } catch (error) {
-      this.#problem(error instanceof DamageError ? error.message : `row ${JSON.stringify(key)}: ${error}`);
+      this.#problem(
+        error instanceof DamageError ? error.message : `row ${JSON.stringify(key)}: ${String(error)}`,
+      );
     }
   }
 

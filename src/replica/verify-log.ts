@@ -3,12 +3,14 @@
  * footers. Changes nothing.
  */
 import { createHash } from "node:crypto";
+import { crc32c } from "../base/crc.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { TRAILER_BYTES } from "../segment/footer.ts";
 import type { Trailer } from "../segment/footer.ts";
 import { CHAIN_START, sameChain } from "../segment/record.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
+import type { SegmentHead } from "../segment/segment-head.ts";
 import { readTrailerOf } from "../store/log-recovery.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { scanSegment } from "../store/segment-scan.ts";
@@ -41,8 +43,15 @@ export async function verifyLog(disk: Disk, directory: string, ackedIndex: numbe
       walk.problems.push(`${files.path(at + 1)} is missing`);
       break;
     }
+    const nextPath = id === ids.at(-1) ? undefined : files.path(id + 1);
+    const next = nextPath === undefined ? undefined : await headOf(disk, nextPath);
     const file = await disk.open(path, "read");
-    const whole = await verifySegment(file, { id, path }, walk).finally(() => file.close());
+    let whole: boolean;
+    try {
+      whole = await verifySegment(file, { id, path, next }, walk);
+    } finally {
+      await file.close();
+    }
     if (!whole) break;
   }
   const entries = walk.next - 1;
@@ -53,7 +62,23 @@ export async function verifyLog(disk: Disk, directory: string, ackedIndex: numbe
   return { entries, segments: ids.length, bytes, tornBytes, problems };
 }
 
-type Place = { readonly id: number; readonly path: string };
+type Place = {
+  readonly id: number;
+  readonly path: string;
+  /** Head of the next segment, if it has one. */
+  readonly next: SegmentHead | undefined;
+};
+
+async function headOf(disk: Disk, path: string): Promise<SegmentHead | undefined> {
+  const file = await disk.open(path, "read");
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEAD_BYTES);
+    const reading = readSegmentHead(bytes.subarray(0, await file.read(bytes, 0)));
+    return reading.kind === "head" ? reading.head : undefined;
+  } finally {
+    await file.close();
+  }
+}
 
 /** Whether the walk can go on behind this segment. */
 async function verifySegment(file: DiskFile, place: Place, walk: Walk): Promise<boolean> {
@@ -75,8 +100,17 @@ async function verifySegment(file: DiskFile, place: Place, walk: Walk): Promise<
   const end = trailer === undefined ? size : size - TRAILER_BYTES - trailer.tableBytes;
   const { scanEnd, digest } = await scanAll(file, end, walk);
   walk.bytes += size;
-  if (trailer !== undefined) return checkSealed(place, trailer, walk, { scanEnd, digest });
+  if (trailer !== undefined) {
+    await checkTable(file, place, { trailer, end }, walk);
+    return checkSealed(place, trailer, walk, { scanEnd, digest });
+  }
   if (scanEnd.kind === "end") return true;
+  const { next } = place;
+  if (next !== undefined && next.firstIndex === scanEnd.index && sameChain(next.chain, walk.chain)) {
+    // All its entries are there: what follows them is a torn footer, which the next start writes again.
+    walk.tornBytes += size - scanEnd.offset;
+    return true;
+  }
   if (scanEnd.index <= walk.ackedIndex) {
     walk.problems.push(
       `${place.path}: entry ${scanEnd.index} at offset ${scanEnd.offset} is damaged: ${scanEnd.reason}`,
@@ -100,6 +134,19 @@ async function scanAll(
     hash.update(step.value.headerBytes);
     walk.next = step.value.header.index + 1;
     walk.chain = step.value.chain;
+  }
+}
+
+async function checkTable(
+  file: DiskFile,
+  place: Place,
+  { trailer, end }: { readonly trailer: Trailer; readonly end: number },
+  walk: Walk,
+): Promise<void> {
+  const table = Buffer.alloc(trailer.tableBytes);
+  await file.read(table, end);
+  if (crc32c(table) !== trailer.tableCheck) {
+    walk.problems.push(`${place.path}: the offset table is damaged; the next start writes it again`);
   }
 }
 

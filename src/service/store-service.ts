@@ -39,7 +39,8 @@ export class StoreService implements Service {
     const { replica, index, state, cache, guard, node } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
-    const reason = failed ? String(replica.failure) : index.failing;
+    const { failure } = replica;
+    const reason = failure instanceof Error ? failure.message : index.failing;
     return {
       nodeId: node.nodeId,
       ready: !failed,

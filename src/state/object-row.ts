@@ -57,6 +57,7 @@ export type ObjectRow = ObjectHead &
   };
 
 const LAYOUT = 0x31;
+const SEPARATOR = 0x3b;
 const BODY_KINDS = ["empty", "inline", "record", "stored", "parts"] as const;
 const attributesScratch = new ByteWriter(1024);
 
@@ -92,19 +93,36 @@ function timeText(ms: number): string {
   return textOfMs;
 }
 
-export function encodeObject(object: NewObject): EncodedObject {
-  const { body, attributes } = object;
+let encodedAttributes: Attributes | undefined;
+
+/** Into the scratch; objects of one batch often share their attributes, which are then encoded once. */
+function encodeAttributes(attributes: Attributes): void {
+  if (attributes === encodedAttributes) return;
+  encodedAttributes = undefined;
   attributesScratch.reset();
   writeAttributes(attributesScratch, attributes);
+  encodedAttributes = attributes;
+}
+
+export function encodeObject(object: NewObject): EncodedObject {
+  const { body, attributes } = object;
+  encodeAttributes(attributes);
   const hasDetail = attributesScratch.length > ROW_ATTRIBUTES_BYTES_MAX;
   const sum = checksumCode(attributes.checksum?.algorithm, attributes.checksum?.type);
-  const head = `${timeText(object.modifiedMs)};${object.size};${sum};${object.etag}`;
-  if (slab.length + ROW_BYTES_MAX + head.length > SLAB_BYTES) slab = new ByteWriter(SLAB_BYTES);
+  if (slab.length + ROW_BYTES_MAX > SLAB_BYTES) slab = new ByteWriter(SLAB_BYTES);
   const writer = slab;
   const start = writer.length;
   writer.u8(LAYOUT);
-  writer.u8(head.length);
-  writer.ascii(head);
+  writer.u8(0);
+  // Piece by piece: joining them first would make a string only to take it apart again.
+  writer.ascii(timeText(object.modifiedMs));
+  writer.u8(SEPARATOR);
+  writer.ascii(String(object.size));
+  writer.u8(SEPARATOR);
+  writer.ascii(String(sum));
+  writer.u8(SEPARATOR);
+  writer.ascii(object.etag);
+  writer.buffer[start + 1] = writer.length - start - 2;
   writer.u8(hasDetail ? ObjectFlag.detail : 0);
   writer.varint(object.birthIndex);
   writer.varint(object.birthSub);

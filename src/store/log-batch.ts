@@ -10,7 +10,7 @@ import type { RecordType } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, writeSegmentHead } from "../segment/segment-head.ts";
 import { segmentId } from "../base/units.ts";
 import type { EntryPosition } from "../state/segment-table.ts";
-import { OpenSegment } from "./open-segment.ts";
+import type { OpenSegment } from "./open-segment.ts";
 
 /** A run of bytes of one segment. */
 export type BatchPiece = {

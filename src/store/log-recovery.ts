@@ -331,6 +331,11 @@ async function truncate(options: RecoveryOptions, tail: Tail, progress: Progress
 async function dropFile(options: RecoveryOptions, id: number, progress: Progress): Promise<void> {
   const path = options.files.path(id);
   const file = await options.disk.open(path, "read");
-  const size = await file.size().finally(() => file.close());
+  let size: number;
+  try {
+    size = await file.size();
+  } finally {
+    await file.close();
+  }
   if (size > 0) await dropTail(options, { id, size: 0, reason: "behind the end of the log" }, progress);
 }

@@ -149,9 +149,10 @@ export class Log {
   #prepare(id: number): void {
     const file = this.#create(id);
     this.#ahead = { id, file };
-    // A failure shows when the file is needed: it is made again then.
-    file.catch(() => {
-      if (this.#ahead?.id === id) this.#ahead = undefined;
+    // A full disk shows when the file is needed: it is made again then. Any other failure is kept until then and
+    // ends the node: a second sync of the directory would succeed and prove nothing (promise P7).
+    file.catch((error: unknown) => {
+      if (systemErrorCode(error) === "ENOSPC" && this.#ahead?.id === id) this.#ahead = undefined;
     });
   }
 

@@ -81,7 +81,8 @@ export class ObjectCache implements StateEffects {
   objectWritten(path: string, written: WrittenObject, bytes: Uint8Array | undefined): void {
     this.#touch(path);
     const { body, size } = written;
-    if (!this.filling || body.kind === "parts" || (bytes === undefined && size > 0)) {
+    // A tiny body is in its row, and the row in the overlay: the first read fills, and writes stay cheap.
+    if (!this.filling || body.kind !== "record" || bytes === undefined) {
       this.#entries.delete(path);
       return;
     }
@@ -90,7 +91,7 @@ export class ObjectCache implements StateEffects {
       modifiedMs: written.modifiedMs,
       etag: written.etag,
       attributes: written.attributes,
-      bytes: bytes ?? NO_BYTES,
+      bytes,
       partCount: 0,
       edge: undefined,
       body,
@@ -114,8 +115,6 @@ export class ObjectCache implements StateEffects {
     this.#generations[at] = ((this.#generations[at] as number) + 1) >>> 0;
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** FNV-1a over the UTF-16 units, folded to 16 bits: only has to spread. */
 function hash(text: string): number {

@@ -95,7 +95,7 @@ export class ObjectReader {
     return assemble(row, attributes, bytes, runs);
   }
 
-  async #resolveLater(path: string, row: ObjectRow, generation: number): Promise<StoredObject> {
+  async #resolveLater(path: string, row: ObjectRow, generation: number): Promise<StoredObject | undefined> {
     const { body, size } = row;
     let bytes: Uint8Array | undefined;
     if (body.kind === "inline") bytes = body.bytes;
@@ -104,7 +104,12 @@ export class ObjectReader {
       const { offset, crc32c } = body;
       bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
     }
-    const attributes = row.attributes ?? this.#detailOf(row, await this.#index.getLater(detailKey(row)));
+    const detail = row.attributes === undefined ? await this.#index.getLater(detailKey(row)) : undefined;
+    // Written or removed while this read waited: its detail row may have gone with it, so look again.
+    if (row.attributes === undefined && detail === undefined && this.#cache.generation(path) !== generation) {
+      return await this.find(path);
+    }
+    const attributes = row.attributes ?? this.#detailOf(row, detail);
     const runs =
       body.kind === "parts" ? runsOf(body, await this.#index.getLater(keys.upload(body.uploadId))) : NO_RUNS;
     const found = assemble(row, attributes, bytes, runs);

@@ -36,7 +36,13 @@ export class SlotFile {
   static async open(disk: Disk, path: string): Promise<SlotFile> {
     const file = await disk.open(path, "durable");
     const bytes = Buffer.alloc(2 * SLOT_STRIDE);
-    const count = await file.read(bytes, 0);
+    let count: number;
+    try {
+      count = await file.read(bytes, 0);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_STRIDE)] as const;
     // A file that was created, but whose first write never became stable, is as good as none.
     const empty = count === 0 || bytes.every((byte) => byte === 0);

@@ -33,7 +33,12 @@ export class VoteFile {
     }
     const { payload } = slots;
     if (payload === undefined) return new VoteFile(slots, { term: term(0), votedFor: undefined });
-    await slots.writeNext(payload);
+    try {
+      await slots.writeNext(payload);
+    } catch (error) {
+      await slots.close();
+      throw error;
+    }
     const reader = new ByteReader(payload);
     const vote = { term: term(reader.varint()), votedFor: reader.text() || undefined };
     return new VoteFile(slots, vote);

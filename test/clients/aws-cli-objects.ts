@@ -89,15 +89,14 @@ export async function metadataAndRanges(cli: AwsCli, bucket: string): Promise<vo
   const body = makeBytes(300_000, "described");
   await writeFile(cli.world.path("described"), body);
   await tally.step("headers and metadata come back as they were given", async () => {
-    await cli.api(
-      "put-object",
-      ...object,
-      "--body",
-      cli.world.path("described"),
-      ...["--content-type", "text/x-thermocline; charset=utf-8", "--cache-control", "max-age=60"],
-      ...["--content-disposition", 'attachment; filename="a b.txt"', "--content-language", "de"],
-      ...["--metadata", "colour=blue green,Depth=12"],
-    );
+    const told = [
+      ["--content-type", "text/x-thermocline; charset=utf-8"],
+      ["--cache-control", "max-age=60"],
+      ["--content-disposition", 'attachment; filename="a b.txt"'],
+      ["--content-language", "de"],
+      ["--metadata", "colour=blue green,Depth=12"],
+    ];
+    await cli.api("put-object", ...object, "--body", cli.world.path("described"), ...told.flat());
     const head = await cli.api<Record<string, unknown>>("head-object", ...object);
     assert.equal(head["ContentType"], "text/x-thermocline; charset=utf-8");
     assert.equal(head["CacheControl"], "max-age=60");
@@ -137,14 +136,22 @@ export async function checksums(
   const path = cli.world.path("summed");
   await writeFile(path, body);
   for (const algorithm of algorithms) {
-    await cli.world.tally.step(`--checksum-algorithm ${algorithm} is verified, stored, returned`, async () => {
-      const object = ["--bucket", bucket, "--key", `sum-${algorithm}`];
-      await cli.api("put-object", ...object, "--body", path, "--checksum-algorithm", algorithm);
-      const head = await cli.api<Record<string, unknown>>("head-object", ...object, "--checksum-mode", "ENABLED");
-      assert.equal(head[`Checksum${algorithm}`], await checksumOf(algorithm, body));
-      await cli.api("get-object", ...object, "--checksum-mode", "ENABLED", `${path}.back`);
-      assert.ok(body.equals(await readFile(`${path}.back`)));
-    });
+    await cli.world.tally.step(
+      `--checksum-algorithm ${algorithm} is verified, stored, returned`,
+      async () => {
+        const object = ["--bucket", bucket, "--key", `sum-${algorithm}`];
+        await cli.api("put-object", ...object, "--body", path, "--checksum-algorithm", algorithm);
+        const head = await cli.api<Record<string, unknown>>(
+          "head-object",
+          ...object,
+          "--checksum-mode",
+          "ENABLED",
+        );
+        assert.equal(head[`Checksum${algorithm}`], await checksumOf(algorithm, body));
+        await cli.api("get-object", ...object, "--checksum-mode", "ENABLED", `${path}.back`);
+        assert.ok(body.equals(await readFile(`${path}.back`)));
+      },
+    );
   }
   await cli.world.tally.step("a wrong checksum is refused and nothing is stored", async () => {
     const object = ["--bucket", bucket, "--key", "sum-wrong"];
@@ -168,7 +175,7 @@ export async function multipart(cli: AwsCli, bucket: string): Promise<void> {
   };
   const put = async (target: readonly string[], at: number): Promise<string> => {
     const path = cli.world.path(`part-${at}`);
-    await writeFile(path, parts[at] as Buffer);
+    await writeFile(path, parts[at] ?? "");
     const number = ["--part-number", String(at + 1), "--body", path];
     return (await cli.api<{ ETag: string }>("upload-part", ...target, ...number)).ETag;
   };
@@ -188,7 +195,7 @@ export async function multipart(cli: AwsCli, bucket: string): Promise<void> {
   });
   await tally.step("one part of it by its number", async () => {
     await cli.api("get-object", ...object, "--part-number", "2", cli.world.path("part.back"));
-    assert.ok((parts[1] as Buffer).equals(await readFile(cli.world.path("part.back"))));
+    assert.ok(parts[1]?.equals(await readFile(cli.world.path("part.back"))));
   });
   await tally.step("an aborted upload leaves no object and no upload", async () => {
     const target = await upload();

@@ -81,7 +81,8 @@ async function syncUp(cli: AwsCli): Promise<void> {
     await writeFile(`${tree}/sub/file-1.bin`, makeBytes(4321, "changed"));
     await rm(`${tree}/sub/file-2.bin`);
     const lines = moved(await cli.s3("sync", tree, "s3://synced/tree", "--delete", "--no-progress"));
-    assert.deepEqual(lines.map((line) => line.split(":")[0]).toSorted(), ["delete", "upload"]);
+    assert.equal(lines.length, 2);
+    assert.deepEqual(new Set(lines.map((line) => line.split(":")[0])), new Set(["delete", "upload"]));
   });
 }
 
@@ -101,11 +102,12 @@ async function syncDown(cli: AwsCli): Promise<void> {
 
 type Page = { readonly Contents?: readonly { readonly Key: string }[]; readonly NextToken?: string };
 
+const keysOf = ({ Contents = [] }: Page): readonly string[] => Contents.map(({ Key }) => Key);
+
 async function pages(cli: AwsCli): Promise<void> {
   const { tally } = cli.world;
   const list = (...more: readonly string[]): Promise<Page> =>
     cli.api<Page>("list-objects-v2", "--bucket", "synced", ...more);
-  const keysOf = ({ Contents = [] }: Page): readonly string[] => Contents.map(({ Key }) => Key);
   await tally.step("list-objects-v2 in pages of 7 is the same list, in order", async () => {
     const before = await cli.world.requestCount(["ListObjectsV2"]);
     const paged = keysOf(await list("--page-size", "7"));
@@ -127,20 +129,31 @@ async function pages(cli: AwsCli): Promise<void> {
   await tally.step("ls shows folders as such", async () => {
     const lines = await cli.s3("ls", "s3://synced/tree/");
     const folders = lines.filter((line) => line.includes(" PRE ")).map((line) => line.trim().slice(4));
-    assert.deepEqual(folders.toSorted(byUtf8), ["%2e%2e/", "a b+c&d/", "sub/", "\u{1f986}/"].toSorted(byUtf8));
+    assert.deepEqual(folders, ["%2e%2e folder/", "a b+c&d/", "sub/", "\u{1f986}/"]);
   });
 }
 
 async function presigned(cli: AwsCli): Promise<void> {
+  const object = "s3://synced/tree/sub/what?";
+  const presign = async (): Promise<string> =>
+    (await cli.s3("presign", object, "--expires-in", "300"))[0] ?? "";
+  await cli.world.tally.step(
+    "an address that was signed with version 2 is refused in clear words",
+    async () => {
+      const url = await presign();
+      // Only version 1 of the CLI still signs addresses so, unless it is told otherwise.
+      if (url.includes("X-Amz-Signature")) return;
+      const { out } = await runProgram("curl", ["-sS", url]);
+      assert.match(out.toString(), /<Code>InvalidRequest<.*Please use AWS4-HMAC-SHA256/s);
+    },
+  );
   await cli.world.tally.step("a presigned address works in curl, and only as it was signed", async () => {
-    const [url = ""] = await cli.s3("presign", "s3://synced/tree/what?", "--expires-in", "300");
+    await writeFile(cli.world.path("home/config"), "[default]\ns3 =\n  signature_version = s3v4\n");
+    const url = await presign();
     const { out } = await mustRun("curl", ["-sS", "--fail", url]);
-    const direct = await cli.must(["s3", "cp", "s3://synced/tree/what?", "-"]);
-    assert.ok(out.equals(direct), "other bytes came back");
-    const { out: status } = await runProgram("curl", [
-      ...["-sS", "-o", "/dev/null", "-w", "%{http_code}"],
-      url.replace("what", "who"),
-    ]);
+    assert.ok(out.equals(await cli.must(["s3", "cp", object, "-"])), "other bytes came back");
+    const statusOnly = ["-sS", "-o", "/dev/null", "-w", "%{http_code}"];
+    const { out: status } = await runProgram("curl", [...statusOnly, url.replace("what", "who")]);
     assert.equal(status.toString(), "403");
   });
 }

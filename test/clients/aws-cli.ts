@@ -2,7 +2,7 @@
  * One AWS CLI against one server: how it is called, and nothing about what is asked of it. It sees no
  * configuration but its own, and the endpoint as a flag, because older ones do not know AWS_ENDPOINT_URL.
  */
-import { mustRun, runProgram } from "../scenario/run-program.ts";
+import { mustRun, plainEnvironment, runProgram } from "../scenario/run-program.ts";
 import type { Ended } from "../scenario/run-program.ts";
 import { credentials } from "../scenario/server-process.ts";
 import type { ClientWorld } from "./client-world.ts";
@@ -19,7 +19,7 @@ export class AwsCli {
   }
 
   get #environment(): Record<string, string> {
-    return {
+    return plainEnvironment({
       AWS_ACCESS_KEY_ID: credentials.accessKey,
       AWS_SECRET_ACCESS_KEY: credentials.secretKey,
       AWS_DEFAULT_REGION: "us-east-1",
@@ -27,9 +27,10 @@ export class AwsCli {
       AWS_CONFIG_FILE: this.world.path("home/config"),
       AWS_SHARED_CREDENTIALS_FILE: this.world.path("home/credentials"),
       AWS_EC2_METADATA_DISABLED: "true",
-      AWS_ENDPOINT_URL: "",
+      // A request that works at the second attempt only has failed.
+      AWS_MAX_ATTEMPTS: "1",
       HOME: this.world.path("home"),
-    };
+    });
   }
 
   #arguments(args: readonly string[]): readonly string[] {
@@ -55,7 +56,8 @@ export class AwsCli {
   /** `aws s3api ...`, its answer. */
   async api<Answer>(...args: readonly string[]): Promise<Answer> {
     const out = (await this.must(["s3api", ...args, "--output", "json"])).toString("utf8");
-    return (out.trim() === "" ? {} : JSON.parse(out)) as Answer;
+    const answer: Answer = JSON.parse(out.trim() === "" ? "{}" : out);
+    return answer;
   }
 
   async version(): Promise<string> {

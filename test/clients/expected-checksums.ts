@@ -1,7 +1,7 @@
 /** The five checksums of S3, computed by other code than the server's where there is any. */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { createCRC32C, createCRC64 } from "hash-wasm";
+import { createCRC32, createCRC64 } from "hash-wasm";
 
 export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -15,11 +15,10 @@ export async function checksumOf(algorithm: ChecksumAlgorithm, bytes: Uint8Array
       return buffer.toString("base64");
     }
     case "CRC32C":
-      return fromHex((await createCRC32C()).init().update(bytes).digest("hex"));
+      return fromHex((await createCRC32(0x82f63b78)).init().update(bytes).digest("hex"));
     case "CRC64NVME":
       return fromHex((await createCRC64("9a6c9329ac4bc9b5")).init().update(bytes).digest("hex"));
-    case "SHA1":
-    case "SHA256":
+    default:
       return createHash(algorithm).update(bytes).digest("base64");
   }
 }

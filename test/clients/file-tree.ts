@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { ODD_FILE_NAMES } from "./odd-names.ts";
 import { makeBytes, sha256 } from "./test-bodies.ts";
 
-const FOLDERS = ["", "sub", "sub/deeper", "%2e%2e", "a b+c&d", "\u{1f986}"];
+const FOLDERS = ["", "sub", "sub/deeper", "%2e%2e folder", "a b+c&d", "\u{1f986}"];
 const PLAIN_FILES = 14;
 
 /** Paths relative to the folder. */
 export function treePaths(): readonly string[] {
-  const odd = ODD_FILE_NAMES.map((name, at) => join(FOLDERS[at % 2] as string, name));
+  const odd = ODD_FILE_NAMES.map((name, at) => join(at % 2 === 0 ? "" : "sub", name));
   const plain = FOLDERS.flatMap((folder) =>
     Array.from({ length: PLAIN_FILES }, (_, at) => join(folder, `file-${at}.bin`)),
   );

@@ -6,9 +6,10 @@ export async function inParallel<Item>(
   items: readonly Item[],
   work: (item: Item, at: number) => Promise<void>,
 ): Promise<void> {
-  let next = 0;
+  // One iterator for all: each takes what the others have left.
+  const left = items.entries();
   const worker = async (): Promise<void> => {
-    for (let at = next++; at < items.length; at = next++) await work(items[at] as Item, at);
+    for (const [at, item] of left) await work(item, at);
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }

@@ -7,7 +7,7 @@ import { SimRandom } from "../sim/sim-random.ts";
 import { openSimStore } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 import { md5 } from "./recorded-client.ts";
-import { readBody } from "./workload.ts";
+import { readBody } from "./workload-client.ts";
 
 export class SimWorld {
   readonly clock = new SimClock();

@@ -15,7 +15,14 @@ async function withEdge(options: StartOptions, run: (started: StartedEdge) => Pr
   }
 }
 
-const PROBES = ["/-/live", "/-/ready", "/-/cluster", "/minio/health/live", "/minio/health/ready", "/minio/health/cluster"]; // prettier-ignore
+const PROBES = [
+  "/-/live",
+  "/-/ready",
+  "/-/cluster",
+  "/minio/health/live",
+  "/minio/health/ready",
+  "/minio/health/cluster",
+];
 
 describe("admin", () => {
   test("probes need no credentials, on both listeners", () =>
@@ -24,7 +31,7 @@ describe("admin", () => {
         expect((await send(port, { url, credentials: null })).status).toBe(200);
         expect((await send(adminPort, { method: "HEAD", url, credentials: null })).status).toBe(200);
       }
-      service.ready = false;
+      service.world.ready = false;
       expect((await send(port, { url: "/-/live", credentials: null })).status).toBe(200);
       const answer = await send(port, { url: "/-/ready", credentials: null });
       expect([answer.status, JSON.parse(answer.text)]).toEqual([

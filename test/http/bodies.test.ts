@@ -1,6 +1,7 @@
 /**
- * How bodies travel and what they must hash to: aws-chunked in all its forms, checksums in headers and trailers,
- * Content-MD5, x-amz-content-sha256, Expect. What does not match is refused, and nothing of it is stored.
+ * How bodies travel and what they must hash to: aws-chunked in all its forms, checksums in headers and
+ * trailers, Content-MD5, x-amz-content-sha256, Expect. What does not match is refused, and nothing of it is
+ * stored.
  */
 import { hash } from "node:crypto";
 import { request } from "node:http";
@@ -18,6 +19,10 @@ const LARGE = Buffer.alloc(2_500_000, "larger than a piece ");
 const SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 const SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
 const UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+
+function crc32c(body: Buffer): Record<string, string> {
+  return { "x-amz-checksum-crc32c": checksumOf("CRC32C", body).toString("base64") };
+}
 
 describe("bodies", () => {
   let started: StartedEdge;
@@ -40,7 +45,7 @@ describe("bodies", () => {
     expect(answer.code).toBe(code);
     expect(answer.status).toBeGreaterThanOrEqual(400);
     expect((await call({ url: `/bucket/${key}` })).code).toBe("NoSuchKey");
-    expect(started.service.counts().openWriters).toBe(0);
+    expect(started.service.world.counts().openWriters).toBe(0);
   }
 
   function chunked(
@@ -68,10 +73,6 @@ describe("bodies", () => {
       wire: (signed) =>
         mode === UNSIGNED_TRAILER ? unsignedChunks(parts) : signedChunks(parts, signed, ROOT_CREDENTIALS),
     };
-  }
-
-  function crc32c(body: Buffer): Record<string, string> {
-    return { "x-amz-checksum-crc32c": checksumOf("CRC32C", body).toString("base64") };
   }
 
   test.each([

@@ -16,7 +16,8 @@ async function withEdge(run: (started: StartedEdge) => Promise<void>, options = 
 }
 
 function location(region: string): string {
-  return `<CreateBucketConfiguration><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`;
+  const constraint = `<LocationConstraint>${region}</LocationConstraint>`;
+  return `<CreateBucketConfiguration>${constraint}</CreateBucketConfiguration>`;
 }
 
 describe("buckets", () => {

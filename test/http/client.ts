@@ -1,9 +1,9 @@
 /**
- * A bare S3 client for tests: one signed request over node:http, the answer read whole. And, for requests that no
- * client library would send, a raw socket.
+ * A bare S3 client for tests: one signed request over node:http, the answer read whole. And, for requests
+ * that no client library would send, a raw socket.
  */
 import { request } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { signRequest } from "../s3/signer.ts";
@@ -73,18 +73,16 @@ export async function send(port: number, call: Call): Promise<Answer> {
     if (wire.length > 0 || method === "PUT" || method === "POST")
       headers["content-length"] = String(wire.length);
   }
-  return await new Promise<Answer>((resolve, reject) => {
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = request({ host: "127.0.0.1", port, method, path: url, headers, agent: false });
     outgoing.on("error", reject);
-    outgoing.on("response", (incoming) => {
-      buffer(incoming).then((bytes) => {
-        const text = bytes.toString();
-        const { statusCode: status = 0 } = incoming;
-        resolve({ status, headers: incoming.headers, body: bytes, text, code: elementOf(text, "Code") });
-      }, reject);
-    });
+    outgoing.on("response", resolve);
     outgoing.end(wire);
   });
+  const bytes = await buffer(incoming);
+  const text = bytes.toString();
+  const { statusCode: status = 0 } = incoming;
+  return { status, headers: incoming.headers, body: bytes, text, code: elementOf(text, "Code") };
 }
 
 /** Sends bytes as they are and reads until the server closes; `finish` ends our side after the bytes. */

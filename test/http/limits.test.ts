@@ -77,7 +77,6 @@ describe("limits", () => {
       expect([answer.status, answer.code]).toEqual([503, "SlowDown"]);
       first.destroy();
       second.destroy();
-      await until(() => false || first.destroyed);
     }));
 
   test.each([
@@ -87,14 +86,14 @@ describe("limits", () => {
     [new Error("secret detail"), 500, "InternalError", undefined],
   ])("a put that throws (%#)", (error, status, code, words) =>
     withEdge({}, async ({ port, service, logLines }) => {
-      service.failure = { on: "put", error };
+      service.world.failure = { on: "put", error };
       for (const body of ["x", Buffer.alloc(2 * MIB)]) {
         const answer = await send(port, { method: "PUT", url: "/bucket/key", body });
         expect([answer.status, answer.code]).toEqual([status, code]);
         if (words !== undefined) expect(answer.text).toContain(words);
         expect(answer.text).not.toContain("secret detail");
       }
-      expect(service.counts()).toMatchObject({ objects: 0, openWriters: 0 });
+      expect(service.world.counts()).toMatchObject({ objects: 0, openWriters: 0 });
       if (code !== "InternalError") return;
       const line = logLines.find(({ level }) => level === "error");
       expect(line?.fields["requestId"]).toMatch(/^[0-9A-Z]{16}$/);
@@ -105,7 +104,7 @@ describe("limits", () => {
   test("damage found before the first byte is an error answer", () =>
     withEdge({}, async ({ port, service }) => {
       await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(3 * MIB) });
-      service.failure = { on: "read", error: new DamageError("block 7") };
+      service.world.failure = { on: "read", error: new DamageError("block 7") };
       const answer = await send(port, { url: "/bucket/large" });
       expect([answer.status, answer.code]).toEqual([500, "InternalError"]);
       expect(answer.text).toContain("checksum");
@@ -115,7 +114,7 @@ describe("limits", () => {
     withEdge({}, async ({ port, service, edge }) => {
       await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(3 * MIB) });
       let reads = 0;
-      service.onRead = async () => {
+      service.world.onRead = async () => {
         if (++reads === 3) throw new DamageError("block 7");
       };
       await expect(send(port, { url: "/bucket/large" })).rejects.toThrow(/aborted|hang up|ECONNRESET/);
@@ -126,7 +125,7 @@ describe("limits", () => {
     withEdge({}, async ({ port, service, edge }) => {
       await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(20 * MIB) });
       let reads = 0;
-      service.onRead = async () => {
+      service.world.onRead = async () => {
         reads++;
       };
       const socket = await holdOpen(port, rawHead(port, { url: "/bucket/large" }));
@@ -139,7 +138,7 @@ describe("limits", () => {
   test("a broken invariant goes to onFatal", () =>
     withEdge({}, async ({ port, service, fatal }) => {
       const error = new InvariantError("applied > committed");
-      service.failure = { on: "find", error };
+      service.world.failure = { on: "find", error };
       expect((await send(port, { url: "/bucket/key" })).status).toBe(500);
       expect(fatal).toEqual([error]);
     }));

@@ -31,6 +31,15 @@ function unescape(text: string): string {
     .replaceAll("&quot;", '"');
 }
 
+function keysOf(answer: Answer): readonly string[] {
+  return elementsOf(answer.text, "Key").map(unescape);
+}
+
+function prefixesOf(answer: Answer): readonly string[] {
+  const matches = answer.text.matchAll(/<CommonPrefixes><Prefix>([^<]*)</g);
+  return [...matches].map((match) => unescape(match[1] ?? ""));
+}
+
 describe("listings", () => {
   let started: StartedEdge;
   beforeAll(async () => {
@@ -42,9 +51,6 @@ describe("listings", () => {
   afterAll(() => started.close());
 
   const list = (query: string): Promise<Answer> => send(started.port, { url: `/bucket?${query}` });
-  const keysOf = (answer: Answer): readonly string[] => elementsOf(answer.text, "Key").map(unescape);
-  const prefixesOf = (answer: Answer): readonly string[] =>
-    [...answer.text.matchAll(/<CommonPrefixes><Prefix>([^<]*)</g)].map((match) => unescape(match[1] ?? ""));
 
   test("V2 lists all keys in UTF-8 byte order", async () => {
     const expected = KEYS.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
@@ -60,7 +66,6 @@ describe("listings", () => {
       ["b/", "/"],
       ["many/", "0"],
     ] as const) {
-      // prettier-ignore
       const whole = await list(`list-type=2&prefix=${encodeURIComponent(prefix)}&delimiter=${delimiter}`);
       const keys: string[] = [];
       const prefixes: string[] = [];

@@ -57,7 +57,7 @@ describe("multipart uploads", () => {
     return call({ method: "POST", url: `/bucket/${key}?uploadId=${uploadId}`, body, headers });
   }
 
-  test("an upload of two parts becomes one object, and repeating Complete gives the same answer", async () => {
+  test("an upload of two parts becomes one object, and a repeated Complete the same answer", async () => {
     const key = "two";
     const uploadId = await create(key, { "content-type": "text/x", "x-amz-meta-a": "b" });
     const one = await part({ key, uploadId, number: 1 }, FIRST);
@@ -83,7 +83,14 @@ describe("multipart uploads", () => {
     const one = await part({ key, uploadId, number: 1 }, FIRST);
     const two = await part({ key, uploadId, number: 7 }, SECOND);
     const etags = [one.headers["etag"] ?? "", two.headers["etag"] ?? ""] as const;
-    await complete(key, uploadId, completion([{ number: 1, etag: etags[0] }, { number: 7, etag: etags[1] }])); // prettier-ignore
+    await complete(
+      key,
+      uploadId,
+      completion([
+        { number: 1, etag: etags[0] },
+        { number: 7, etag: etags[1] },
+      ]),
+    );
     const got = await call({ url: `/bucket/${key}?partNumber=2` });
     expect([got.status, got.text]).toEqual([206, SECOND.toString()]);
     expect(got.headers["x-amz-mp-parts-count"]).toBe("2");
@@ -102,10 +109,20 @@ describe("multipart uploads", () => {
     const two = (await part({ key, uploadId, number: 2 }, SECOND)).headers["etag"] ?? "";
     const codeOf = async (parts: readonly Part[]): Promise<string | undefined> =>
       (await complete(key, uploadId, completion(parts))).code;
-    expect(await codeOf([{ number: 1, etag: one }, { number: 2, etag: two }])).toBe("EntityTooSmall"); // prettier-ignore
+    expect(
+      await codeOf([
+        { number: 1, etag: one },
+        { number: 2, etag: two },
+      ]),
+    ).toBe("EntityTooSmall");
     expect(await codeOf([{ number: 1, etag: '"00000000000000000000000000000000"' }])).toBe("InvalidPart");
     expect(await codeOf([{ number: 3, etag: one }])).toBe("InvalidPart");
-    expect(await codeOf([{ number: 2, etag: two }, { number: 1, etag: one }])).toBe("InvalidPartOrder"); // prettier-ignore
+    expect(
+      await codeOf([
+        { number: 2, etag: two },
+        { number: 1, etag: one },
+      ]),
+    ).toBe("InvalidPartOrder");
     expect(await codeOf([])).toBe("MalformedXML");
     expect((await complete(key, uploadId, "")).code).toBe("MalformedXML");
     expect((await call({ url: `/bucket/${key}` })).code).toBe("NoSuchKey");
@@ -174,13 +191,11 @@ describe("multipart uploads", () => {
       { number: 2, etag: two.headers["etag"] ?? "" },
     ];
     const done = await complete(key, uploadId, completion(parts));
-    const whole = `${crcBase64(Buffer.from(crcBase64(FIRST) + crcBase64(SECOND), "base64"))}-2`;
     // Base64 of four bytes ends in padding, so the two cannot be joined as text.
     const joined = Buffer.concat(
       [crcBase64(FIRST), crcBase64(SECOND)].map((text) => Buffer.from(text, "base64")),
     );
     expect(elementOf(done.text, "ChecksumCRC32")).toBe(`${crcBase64(joined)}-2`);
-    expect(whole).not.toBe("");
     expect(elementOf(done.text, "ChecksumType")).toBe("COMPOSITE");
     const head = await call({
       method: "HEAD",
@@ -199,7 +214,10 @@ describe("multipart uploads", () => {
     });
     const one = (await part({ key, uploadId, number: 1 }, FIRST)).headers["etag"] ?? "";
     const two = (await part({ key, uploadId, number: 2 }, SECOND)).headers["etag"] ?? "";
-    const body = completion([{ number: 1, etag: one }, { number: 2, etag: two }]); // prettier-ignore
+    const body = completion([
+      { number: 1, etag: one },
+      { number: 2, etag: two },
+    ]);
     const wrong = await complete(key, uploadId, body, { "x-amz-checksum-crc32": "AAAAAA==" });
     expect([wrong.status, wrong.code]).toEqual([400, "BadDigest"]);
     const expected = crcBase64(Buffer.concat([FIRST, SECOND]));

@@ -51,12 +51,12 @@ describe("objects", () => {
 
   test("GetObject answers a miss that comes as a promise", async () => {
     await put("miss", "late");
-    started.service.slowFind = true;
+    started.service.world.slowFind = true;
     try {
       expect((await call({ url: "/bucket/miss" })).text).toBe("late");
       expect((await call({ url: "/bucket/absent" })).code).toBe("NoSuchKey");
     } finally {
-      started.service.slowFind = false;
+      started.service.world.slowFind = false;
     }
   });
 
@@ -65,6 +65,18 @@ describe("objects", () => {
     const first = await call({ url: "/bucket/ids" });
     const second = await call({ url: "/bucket/ids" });
     expect(first.headers["x-amz-request-id"]).not.toBe(second.headers["x-amz-request-id"]);
+  });
+
+  test("answers that wait for their first piece keep their own request ids", async () => {
+    await put("large-ids", LARGE);
+    const waiting: (() => void)[] = [];
+    started.service.world.onRead = () => new Promise<void>((resolve) => waiting.push(resolve));
+    const answers = [call({ url: "/bucket/large-ids" }), call({ url: "/bucket/large-ids" })];
+    while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    started.service.world.onRead = undefined;
+    for (const resolve of waiting) resolve();
+    const ids = (await Promise.all(answers)).map(({ headers }) => headers["x-amz-request-id"]);
+    expect(new Set(ids).size).toBe(2);
   });
 
   test("PutObject_GetObject_metadata and system headers come back", async () => {
@@ -153,7 +165,7 @@ describe("objects", () => {
     expect((await put("once", "4", { "if-match": first.headers["etag"] ?? "" })).status).toBe(200);
     expect((await put("never", "5", { "if-match": '"x"' })).code).toBe("NoSuchKey");
     expect((await call({ url: "/bucket/once" })).text).toBe("4");
-    expect(started.service.counts().openWriters).toBe(0);
+    expect(started.service.world.counts().openWriters).toBe(0);
   });
 
   test("GetObject_response_overrides of a presigned link", async () => {

@@ -1,7 +1,7 @@
 /**
- * The AWS SDK for JavaScript, unmodified and with its default settings (checksums included), against the edge:
- * buffers, streams of known and unknown length, multipart uploads of lib-storage, listings, deletes, presigned-like
- * conditional requests.
+ * The AWS SDK for JavaScript, unmodified and with its default settings (checksums included), against the
+ * edge: buffers, streams of known and unknown length, multipart uploads of lib-storage, listings, deletes,
+ * presigned-like conditional requests.
  */
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
@@ -27,6 +27,11 @@ import type { StartedEdge } from "./start-edge.ts";
 
 const MIB = 1024 * 1024;
 const Bucket = "sdk";
+
+async function* breakingSource(): AsyncGenerator<Buffer> {
+  yield randomBytes(6 * MIB);
+  throw new Error("the source broke");
+}
 
 describe("the AWS SDK", () => {
   let started: StartedEdge;
@@ -105,11 +110,7 @@ describe("the AWS SDK", () => {
   });
 
   test("an upload that is given up leaves nothing", async () => {
-    const failing = async function* (): AsyncGenerator<Buffer> {
-      yield randomBytes(6 * MIB);
-      throw new Error("the source broke");
-    };
-    const params = { Bucket, Key: "broken", Body: Readable.from(failing()) };
+    const params = { Bucket, Key: "broken", Body: Readable.from(breakingSource()) };
     await expect(new Upload({ client, params }).done()).rejects.toThrow("the source broke");
     const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
     expect(Uploads).toBeUndefined();

@@ -1,11 +1,10 @@
 /**
- * An edge over the fake service on real node:http servers on loopback, with the ports of the machine. Each test
- * starts its own and closes it; nothing is shared.
+ * An edge over the fake service on real node:http servers on loopback, with the ports of the machine. Each
+ * test starts its own and closes it; nothing is shared.
  */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createEdge } from "../../src/http/create-edge.ts";
 import type { S3Edge } from "../../src/http/create-edge.ts";
 import type { EdgeLimits, EdgeOptions } from "../../src/http/edge-options.ts";
@@ -64,9 +63,14 @@ export type StartedEdge = {
   close(): Promise<void>;
 };
 
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
 function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve) => {
-    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, "127.0.0.1", () => resolve(portOf(server)));
   });
 }
 
@@ -102,7 +106,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
     logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     telemetry: TELEMETRY,
     accessLog: options.accessLog ?? false,
-    appliedIndex: () => service.appliedIndex(),
+    appliedIndex: () => service.world.appliedIndex,
     onFatal: (error) => fatal.push(error),
   });
   const server = createServer(edge.serverOptions);

@@ -12,6 +12,7 @@ export type Ended = {
 };
 
 export type RunOptions = {
+  /** All of it; without, a few variables that every program needs. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: Uint8Array;
@@ -20,15 +21,26 @@ export type RunOptions = {
 
 const TIMEOUT_MS = 120_000;
 
+/** What this machine has set for its own clients and servers (bundles, proxies, profiles) is none of the test's. */
+const KEPT = ["PATH", "HOME", "LANG", "TMPDIR"];
+
+export function plainEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const kept = KEPT.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { ...Object.fromEntries(kept), ...more };
+}
+
 export function runProgram(
   program: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const { env, cwd, timeoutMs = TIMEOUT_MS } = options;
+    const { env = plainEnvironment(), cwd, timeoutMs = TIMEOUT_MS } = options;
     const child = spawn(program, args, {
-      env: { ...process.env, ...env },
+      env,
       cwd,
       timeout: timeoutMs,
       killSignal: "SIGKILL",

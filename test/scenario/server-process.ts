@@ -9,6 +9,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { plainEnvironment } from "./run-program.ts";
 
 export const PROGRAM = fileURLToPath(new URL("../../src/cli/thermocline.ts", import.meta.url));
 
@@ -52,7 +53,10 @@ export class ServerProcess {
   ): Promise<ServerProcess> {
     const addresses = ["--s3-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];
     const args = [PROGRAM, "dev", "--data-dir", directory, ...addresses, ...(options.flags ?? [])];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env: plainEnvironment() });
+    const child = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: plainEnvironment(),
+    });
     const output = { text: "" };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output.text += text));
@@ -80,14 +84,6 @@ export class ServerProcess {
   }
 }
 
-/** Settings of the machine must not leak into the server under test. */
-export function plainEnvironment(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && !name.startsWith("THERMOCLINE_"),
-  );
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
 /** The `serving` line of the log tells the real ports. */
 async function servedAt(
   child: ChildProcess,
@@ -97,7 +93,7 @@ async function servedAt(
   while (performance.now() < deadline && child.exitCode === null) {
     for (const line of output.text.split("\n")) {
       if (!line.startsWith("{") || !line.endsWith("}")) continue;
-      const { message, s3, admin } = JSON.parse(line) as Record<string, string>;
+      const { message, s3, admin }: Readonly<Record<string, string>> = JSON.parse(line);
       if (message === "serving" && s3 !== undefined && admin !== undefined) return { s3, admin };
     }
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -15,6 +15,7 @@ class WatchedFile implements DiskFile {
   readonly #file: DiskFile;
   readonly #path: string;
   readonly #disk: FailingDisk;
+  #closed = false;
 
   constructor(file: DiskFile, path: string, disk: FailingDisk) {
     this.#file = file;
@@ -51,7 +52,8 @@ class WatchedFile implements DiskFile {
   }
 
   async close(): Promise<void> {
-    this.#disk.openFiles--;
+    if (!this.#closed) this.#disk.openFiles--;
+    this.#closed = true;
     await this.#file.close();
   }
 }

@@ -30,16 +30,17 @@ export class ManualClock implements Clock {
         resolve();
         return;
       }
-      const sleeper = { atMs: this.#monotonicMs + ms, wake: resolve };
+      const stop = (): void => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        resolve();
+      };
+      const wake = (): void => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      };
+      const sleeper = { atMs: this.#monotonicMs + ms, wake };
       this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        "abort",
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          resolve();
-        },
-        { once: true },
-      );
+      signal?.addEventListener("abort", stop, { once: true });
     });
   }
 

@@ -1,5 +1,6 @@
 /**
- * GET of a setting that nobody can have made yet: AWS's own answer for "absent", once bucket or object are there.
+ * GET of a setting that nobody can have made yet: AWS's own answer for "absent", once bucket or object are
+ * there.
  */
 import { absentBucketSetting, absentObjectSetting } from "../../s3/absent.ts";
 import type { AbsentAnswer } from "../../s3/absent.ts";

@@ -1,7 +1,7 @@
 /**
- * CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. Any LocationConstraint is accepted and remembered. As
- * in us-east-1 of AWS, creating a bucket that one already owns is a success and changes nothing: scripts say
- * `mb` before every run.
+ * CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. Any LocationConstraint is accepted and
+ * remembered. As in us-east-1 of AWS, creating a bucket that one already owns is a success and changes
+ * nothing: scripts say `mb` before every run.
  */
 import { unreachable } from "../../base/assert.ts";
 import { locationXml } from "../../s3/absent.ts";

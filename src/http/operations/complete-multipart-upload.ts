@@ -1,6 +1,6 @@
 /**
- * CompleteMultipartUpload. Which parts fit is the service's to decide, in one step with the put; a repeated request
- * gets the same answer, so the upload is not looked up before.
+ * CompleteMultipartUpload. Which parts fit is the service's to decide, in one step with the put; a repeated
+ * request gets the same answer, so the upload is not looked up before.
  */
 import { unreachable } from "../../base/assert.ts";
 import { checksumHeaderName, parseChecksumType } from "../../s3/checksum-headers.ts";

@@ -1,8 +1,8 @@
 /**
- * DeleteObjects: up to 1,000 keys, one answer each. Keys without a condition go into one log entry; those with one
- * are decided one by one.
+ * DeleteObjects: up to 1,000 keys, one answer each. Keys without a condition go into one log entry; those
+ * with one are decided one by one.
  */
-import { unreachable } from "../../base/assert.ts";
+import { assert, unreachable } from "../../base/assert.ts";
 import { S3Error, s3Error } from "../../s3/errors.ts";
 import { deleteResultXml } from "../../s3/multipart-xml.ts";
 import type { DeleteOutcome as Answered } from "../../s3/multipart-xml.ts";
@@ -68,29 +68,36 @@ function answered(item: ObjectToDelete, outcome: DeleteOutcome): Answered {
   }
 }
 
+async function deleteConditionally(
+  exchange: Exchange,
+  item: ObjectToDelete,
+  etag: string,
+): Promise<Answered> {
+  const { bucket } = exchange.target;
+  const condition = { kind: "etag", etag: unquoteEtag(etag) } as const;
+  return answered(item, await exchange.edge.service.objects.delete({ bucket, key: item.key, condition }));
+}
+
 async function deleteAll(exchange: Exchange, items: readonly ObjectToDelete[]): Promise<readonly Answered[]> {
   const { bucket } = exchange.target;
-  const { objects } = exchange.edge.service;
-  const answers = items.map((item) => {
-    const error = refusal(item);
-    return error === undefined ? undefined : failed(item, error);
-  });
-  const simple = items.filter((item, index) => answers[index] === undefined && item.etag === undefined);
-  const outcomes =
-    simple.length === 0 ? [] : await objects.deleteMany(bucket, simple.map((item) => item.key)); // prettier-ignore
+  const refusals = items.map(refusal);
+  const simple = items.filter((item, index) => refusals[index] === undefined && item.etag === undefined);
+  const keys = simple.map((item) => item.key);
+  const outcomes = keys.length === 0 ? [] : await exchange.edge.service.objects.deleteMany(bucket, keys);
   if (outcomes[0]?.kind === "noSuchBucket") throw noSuchBucket(bucket);
-  const byItem = new Map(simple.map((item, index) => [item, outcomes[index] as DeleteOutcome]));
-  const all: Answered[] = [];
+  const answers: Answered[] = [];
+  let next = 0;
   for (const [index, item] of items.entries()) {
-    const known = answers[index];
-    if (known !== undefined) all.push(known);
-    else if (item.etag === undefined) all.push(answered(item, byItem.get(item) as DeleteOutcome));
+    const error = refusals[index];
+    if (error !== undefined) answers.push(failed(item, error));
+    else if (item.etag !== undefined) answers.push(await deleteConditionally(exchange, item, item.etag));
     else {
-      const condition = { kind: "etag", etag: unquoteEtag(item.etag) } as const;
-      all.push(answered(item, await objects.delete({ bucket, key: item.key, condition })));
+      const outcome = outcomes[next++];
+      assert(outcome !== undefined, "deleteMany gave fewer outcomes than it got keys");
+      answers.push(answered(item, outcome));
     }
   }
-  return all;
+  return answers;
 }
 
 export async function deleteObjects(exchange: Exchange): Promise<void> {

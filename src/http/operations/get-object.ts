@@ -1,6 +1,6 @@
 /**
- * GetObject and HeadObject. The plain GET of a small object that is in memory runs without a promise: one lookup,
- * one list of head lines, one write. Conditions, ranges, parts and overrides go the general way.
+ * GetObject and HeadObject. The plain GET of a small object that is in memory runs without a promise: one
+ * lookup, one list of head lines, one write. Conditions, ranges, parts and overrides go the general way.
  */
 import { s3Error } from "../../s3/errors.ts";
 import { refuseCustomerKey } from "../../s3/headers.ts";
@@ -20,7 +20,7 @@ import type { BodySlice } from "../send-body.ts";
 
 /** Whether the answer is the whole object, unconditionally and under its own head lines. */
 function isPlain(exchange: Exchange): boolean {
-  const { headers, target } = exchange;
+  const { headers } = exchange;
   if (
     headers["range"] !== undefined ||
     headers["if-none-match"] !== undefined ||
@@ -30,8 +30,7 @@ function isPlain(exchange: Exchange): boolean {
   ) {
     return false;
   }
-  if (target.query.size === 0) return true;
-  return !target.rawQuery.includes("response-") && !target.query.has("partNumber");
+  return !exchange.isSelective;
 }
 
 function showsChecksum(exchange: Exchange): boolean {
@@ -52,7 +51,8 @@ function send(
     return exchange.finish(status);
   }
   const { bytes } = found;
-  if (bytes === undefined) return sendBody(exchange, found, reply);
+  // The head is written later, and a prebuilt list is then another request's.
+  if (bytes === undefined) return sendBody(exchange, found, { status, slice, headers: [...headers] });
   outgoing.writeHead(status, headers);
   outgoing.end(slice.end - slice.start === bytes.length ? bytes : bytes.subarray(slice.start, slice.end));
   return exchange.finish(status);

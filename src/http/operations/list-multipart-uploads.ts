@@ -13,7 +13,9 @@ import { noSuchBucket, requireBucket } from "../require-bucket.ts";
 
 type Entry = ListingEntry & { readonly upload: UploadInfo };
 
-/** The service reads behind a pair: no id sorts before the empty one, no key lies between a key and its NUL. */
+/**
+ * The service reads behind a pair: no id sorts before the empty one, no key lies between a key and its NUL.
+ */
 function pairBefore(seek: ListingSeek): { readonly key: string; readonly uploadId: string } {
   return { key: seek.inclusive ? seek.key : `${seek.key}\0`, uploadId: seek.afterId ?? "" };
 }

@@ -1,8 +1,9 @@
 /**
- * ListObjects, versions 1 and 2: s3/listing.ts decides what a page shows and where to read on, the service reads.
+ * ListObjects, versions 1 and 2: s3/listing.ts decides what a page shows and where to read on, the service
+ * reads.
  *
- * How much to read at once: without a delimiter exactly the page. With one, a batch may be hidden by its first
- * common prefix and be read in vain, so batches start small and grow while keys are shown one by one.
+ * How much to read at once: without a delimiter exactly the page. With one, a batch may be hidden by its
+ * first common prefix and be read in vain, so batches start small and grow while keys are shown one by one.
  */
 import { encodeContinuationToken, parseListObjectsV1, parseListObjectsV2 } from "../../s3/list-parameters.ts";
 import { listObjectsV1Xml, listObjectsV2Xml } from "../../s3/list-xml.ts";

@@ -1,6 +1,6 @@
 /**
- * UploadPart. A part of an upload that has a checksum gets that checksum, computed here if the client did not bring
- * it; one that brings another algorithm is refused, because Complete could make nothing of it.
+ * UploadPart. A part of an upload that has a checksum gets that checksum, computed here if the client did
+ * not bring it; one that brings another algorithm is refused, because Complete could make nothing of it.
  */
 import { s3Error } from "../../s3/errors.ts";
 import { PART_BYTES_MAX, parsePartNumber } from "../../s3/names.ts";

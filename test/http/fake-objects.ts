@@ -1,0 +1,204 @@
+/**
+ * Buckets and objects of the fake service.
+ */
+import { CHUNK_BYTES_MAX } from "../../src/service/api.ts";
+import type {
+  BucketInfo,
+  BucketService,
+  DeleteOutcome,
+  FoundObject,
+  ListedObject,
+  ObjectCursor,
+  ObjectService,
+  PutObjectInput,
+  PutOutcome,
+} from "../../src/service/api.ts";
+import type { WriteCondition } from "../../src/state/command.ts";
+import { compareKeys, FakeObject, FakeWriter } from "./fake-world.ts";
+import type { FakeWorld, Pieces } from "./fake-world.ts";
+
+export function fakeBuckets(world: FakeWorld): BucketService {
+  const { buckets } = world;
+  return {
+    create: async (bucket) => {
+      const existing = buckets.get(bucket.name);
+      if (existing !== undefined) return { kind: "exists", owner: existing.owner };
+      world.appliedIndex++;
+      buckets.set(bucket.name, { ...bucket, createdMs: world.nowMs() });
+      return { kind: "created" };
+    },
+    delete: async (name) => {
+      if (!buckets.has(name)) return { kind: "noSuchBucket" };
+      if (world.keysOf(name).length > 0) return { kind: "bucketNotEmpty" };
+      world.appliedIndex++;
+      buckets.delete(name);
+      return { kind: "deleted" };
+    },
+    find: (name) => buckets.get(name),
+    list: async ({ prefix, after, limit }) => {
+      const all: readonly BucketInfo[] = [...buckets.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const found = all.filter(({ name }) => name.startsWith(prefix) && name > after);
+      return { buckets: found.slice(0, limit), truncated: found.length > limit };
+    },
+  };
+}
+
+class FakeCursor implements ObjectCursor {
+  readonly #world: FakeWorld;
+  readonly #bucket: string;
+  readonly #keys: readonly string[];
+  #at = 0;
+
+  constructor(world: FakeWorld, query: { readonly bucket: string; readonly prefix: string }) {
+    this.#world = world;
+    this.#bucket = query.bucket;
+    this.#keys = world.keysOf(query.bucket).filter((key) => key.startsWith(query.prefix));
+  }
+
+  async next(limit: number): Promise<readonly ListedObject[]> {
+    const batch = this.#keys.slice(this.#at, this.#at + limit);
+    this.#at += batch.length;
+    return batch.flatMap((key) => {
+      const object = this.#world.objects.get(`${this.#bucket}/${key}`);
+      if (object === undefined) return [];
+      const { size, modifiedMs, etag, attributes } = object;
+      return [{ key, size, modifiedMs, etag, checksum: attributes.checksum }];
+    });
+  }
+
+  seek(key: string): void {
+    this.#at = this.#keys.findIndex((candidate) => compareKeys(candidate, key) >= 0);
+    if (this.#at < 0) this.#at = this.#keys.length;
+  }
+
+  async close(): Promise<void> {
+    this.#at = this.#keys.length;
+  }
+}
+
+function* slices(
+  pieces: Pieces,
+  range: { readonly start: number; readonly end: number },
+): Generator<Uint8Array> {
+  let offset = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += CHUNK_BYTES_MAX) {
+      const start = Math.max(at, range.start - offset);
+      const end = Math.min(piece.length, at + CHUNK_BYTES_MAX, range.end - offset);
+      if (start < end) yield piece.subarray(start, end);
+    }
+    offset += piece.length;
+  }
+}
+
+function fakeObject(object: FoundObject): FakeObject {
+  if (object instanceof FakeObject) return object;
+  throw new Error("not an object of this service");
+}
+
+export class FakeObjects implements ObjectService {
+  readonly #world: FakeWorld;
+
+  constructor(world: FakeWorld) {
+    this.#world = world;
+  }
+
+  find(path: string): FoundObject | undefined | Promise<FoundObject | undefined> {
+    const world = this.#world;
+    world.failOn("find");
+    const found = world.objects.get(path);
+    return world.slowFind ? Promise.resolve(found) : found;
+  }
+
+  async *read(
+    object: FoundObject,
+    range: { readonly start: number; readonly end: number },
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    for (const slice of slices(fakeObject(object).pieces, range)) {
+      this.#world.failOn("read");
+      signal.throwIfAborted();
+      if (this.#world.onRead !== undefined) await this.#world.onRead();
+      yield slice;
+    }
+  }
+
+  partRange(
+    object: FoundObject,
+    partNumber: number,
+  ): { readonly start: number; readonly end: number } | undefined {
+    const { partSizes } = fakeObject(object);
+    const size = partSizes[partNumber - 1];
+    if (size === undefined) return undefined;
+    const start = partSizes.slice(0, partNumber - 1).reduce((sum, part) => sum + part, 0);
+    return { start, end: start + size };
+  }
+
+  startBody(): FakeWriter {
+    const writer = new FakeWriter();
+    this.#world.writers.add(writer);
+    return writer;
+  }
+
+  async put(input: PutObjectInput): Promise<PutOutcome> {
+    return this.#put(input);
+  }
+
+  async putMany(inputs: readonly PutObjectInput[]): Promise<readonly PutOutcome[]> {
+    return inputs.map((input) => this.#put(input));
+  }
+
+  async delete(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly condition: WriteCondition;
+  }): Promise<DeleteOutcome> {
+    return this.#delete(target);
+  }
+
+  async deleteMany(bucket: string, keys: readonly string[]): Promise<readonly DeleteOutcome[]> {
+    return keys.map((key) => this.#delete({ bucket, key, condition: { kind: "none" } }));
+  }
+
+  async list(query: {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly from: string;
+  }): Promise<ObjectCursor | undefined> {
+    this.#world.failOn("list");
+    if (!this.#world.buckets.has(query.bucket)) return undefined;
+    const cursor = new FakeCursor(this.#world, query);
+    cursor.seek(query.from);
+    return cursor;
+  }
+
+  #put(input: PutObjectInput): PutOutcome {
+    const world = this.#world;
+    world.failOn("put");
+    if (!world.buckets.has(input.bucket)) return { kind: "noSuchBucket" };
+    const path = `${input.bucket}/${input.key}`;
+    const verdict = world.verdict(path, input.condition);
+    if (verdict !== "holds") return { kind: verdict };
+    const { etag, attributes } = input;
+    const modifiedMs = world.nowMs();
+    const pieces = world.takeBody(input.body);
+    world.objects.set(path, new FakeObject({ modifiedMs, etag, attributes, pieces, partSizes: [] }));
+    world.appliedIndex++;
+    return { kind: "put", etag, modifiedMs };
+  }
+
+  #delete(target: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly condition: WriteCondition;
+  }): DeleteOutcome {
+    const world = this.#world;
+    if (!world.buckets.has(target.bucket)) return { kind: "noSuchBucket" };
+    const path = `${target.bucket}/${target.key}`;
+    const verdict = world.verdict(path, target.condition);
+    if (verdict !== "holds") return { kind: verdict };
+    world.appliedIndex++;
+    world.objects.delete(path);
+    return { kind: "deleted" };
+  }
+}

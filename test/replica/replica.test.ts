@@ -1,0 +1,248 @@
+/**
+ * Promises of the order of effects: stable, then committed, then applied, then answered; load makes batches within
+ * their bounds; nobody is left without an answer, whatever ends the loop.
+ */
+import { describe, expect, test } from "vitest";
+import { BusyError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
+import { FormatError } from "../../src/base/bytes.ts";
+import { logIndex } from "../../src/base/units.ts";
+import type { CommandResult } from "../../src/state/command.ts";
+import { keys } from "../../src/state/keys.ts";
+import { settled } from "../store/manual-clock.ts";
+import { closeGate, newMachine, openNode, openNodeWithBucket, putCommand, watch } from "./node-world.ts";
+
+const MIB = 1024 * 1024;
+
+describe("acknowledging", () => {
+  test("waits until the entry is stable and applied", async () => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const before = replica.appliedIndex;
+    const open = closeGate(world);
+    const put = watch(replica.propose(putCommand("k")));
+    await settled();
+    expect([put.state(), replica.commitIndex, replica.appliedIndex]).toEqual(["pending", before, before]);
+    expect(world.service.objects.find("b/k")).toBeUndefined();
+    open();
+    await settled();
+    expect([put.state(), replica.commitIndex, replica.appliedIndex]).toEqual([
+      "resolved",
+      before + 1,
+      before + 1,
+    ]);
+    expect(world.service.objects.find("b/k")).toMatchObject({ size: 1 });
+  });
+
+  test("moves the mark a few milliseconds later, and exactly at a clean stop", async () => {
+    const machine = newMachine();
+    const first = await openNodeWithBucket(machine);
+    await first.node.replica.propose(putCommand("k"));
+    const { appliedIndex } = first.node.replica;
+    await first.node.close();
+    const again = await openNode(machine);
+    expect(again.node.replica.appliedIndex).toBe(logIndex(appliedIndex + 1));
+    expect(again.node.replayedEntries).toBe(0);
+    await again.node.close();
+  });
+});
+
+describe("batches", () => {
+  test("of concurrent commands are a few entries of bounded size, and each caller gets its own answer", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { payloadEntriesMax: 100 });
+    const puts = Array.from({ length: 1000 }, (_, at) => world.node.replica.propose(putCommand(`k${at}`)));
+    const results = await Promise.all(puts);
+    expect(results.every(({ kind }) => kind === "objectPut")).toBe(true);
+    expect(Math.max(...world.entries)).toBe(100);
+    expect(world.entries.reduce((sum, count) => sum + count, 0)).toBe(1000);
+    expect(world.logWrites.length).toBeLessThanOrEqual(3);
+  });
+
+  test("carry answers of different kinds to the right callers", async () => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const answers = await Promise.all([
+      replica.propose(putCommand("a")),
+      replica.propose({ kind: "deleteBucket", name: "b" }),
+      replica.proposeTogether([putCommand("c"), { kind: "deleteBucket", name: "absent" }]),
+      replica.propose({ kind: "createBucket", name: "b", owner: "x", location: "" }),
+      replica.proposeTogether([]),
+      replica.proposeTogether([putCommand("d")]),
+      replica.proposeChunk({ bodyId: "x", sequence: 5, incarnation: "n1.1", bytes: Buffer.from("x") }),
+    ]);
+    const kinds = answers.map((answer) => (Array.isArray(answer) ? answer.map(({ kind }) => kind) : answer));
+    expect(kinds).toMatchObject([
+      { kind: "objectPut" },
+      { kind: "bucketNotEmpty" },
+      ["objectPut", "noSuchBucket"],
+      { kind: "bucketExists", owner: "root" },
+      [],
+      ["objectPut"],
+      { kind: "bodyGone" },
+    ]);
+  });
+
+  test("keep groups whole: one entry each, however large", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { payloadEntriesMax: 10 });
+    const { replica } = world.node;
+    const group = Array.from({ length: 250 }, (_, at) => putCommand(`g${at}`));
+    await Promise.all([replica.propose(putCommand("a")), replica.proposeTogether(group), replica.propose(putCommand("z"))]);
+    expect(world.entries).toEqual([1, 250, 1]);
+  });
+
+  test("keep the order of the calls, of single commands, groups and chunks alike", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { payloadEntriesMax: 7 });
+    const { replica } = world.node;
+    const chunks: Promise<CommandResult>[] = [];
+    const puts: Promise<unknown>[] = [];
+    for (let at = 0; at < 300; at++) {
+      const command = putCommand("same", Buffer.from(String(at)));
+      if (at % 3 === 0) puts.push(replica.propose(command));
+      else if (at % 3 === 1) puts.push(replica.proposeTogether([command, putCommand("other")]));
+      const bytes = Buffer.from([at]);
+      chunks.push(replica.proposeChunk({ bodyId: "x", sequence: at, incarnation: "n1.1", bytes }));
+    }
+    await Promise.all(puts);
+    expect((await Promise.all(chunks)).every(({ kind }) => kind === "done")).toBe(true);
+    const found = await world.service.objects.find("b/same");
+    expect(Buffer.from(found?.bytes ?? []).toString()).toBe("298");
+  });
+
+  test.each([
+    ["commands", 200, 60 * 1024],
+    ["chunks", 40, MIB],
+  ] as const)("of large %s are closed at their size, beside one entry", async (kind, count, size) => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const proposals = Array.from({ length: count }, (_, at) => {
+      const bytes = Buffer.alloc(size, at);
+      const chunk = { bodyId: `x${at}`, sequence: 0, incarnation: "n1.1", bytes };
+      return kind === "chunks" ? replica.proposeChunk(chunk) : replica.propose(putCommand(`k${at}`, bytes));
+    });
+    await Promise.all(proposals);
+    expect(Math.max(...world.logWrites)).toBeLessThan(6 * MIB);
+  });
+
+  test("gather while a write is under way, and one write is under way at a time", async () => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const open = closeGate(world);
+    const first = replica.propose(putCommand("first"));
+    await settled();
+    const more = Array.from({ length: 50 }, (_, at) => replica.propose(putCommand(`k${at}`)));
+    await settled();
+    expect(world.logWrites).toHaveLength(0);
+    open();
+    await Promise.all([first, ...more]);
+    expect(world.logWrites).toHaveLength(2);
+    expect(world.entries).toEqual([1, 50]);
+  });
+});
+
+describe("bounds", () => {
+  test("refuse what does not fit into the queue, and what was refused did not happen", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { pendingWritesMax: 10 });
+    const { replica } = world.node;
+    const ends = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, at) => replica.propose(putCommand(`k${at}`))),
+    );
+    const refused = ends.filter((end) => end.status === "rejected");
+    expect(refused).toHaveLength(20);
+    expect(refused.every(({ reason }) => reason instanceof BusyError)).toBe(true);
+    for (const [at, { status }] of ends.entries()) {
+      const found = await world.service.objects.find(`b/k${at}`);
+      expect(found !== undefined).toBe(status === "fulfilled");
+    }
+  });
+
+  test("refuse what does not fit in bytes", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { pendingBytesMax: 100_000 });
+    const large = Array.from({ length: 4 }, (_, at) =>
+      world.node.replica.propose(putCommand(`k${at}`, Buffer.alloc(40_000))),
+    );
+    const ends = await Promise.allSettled(large);
+    expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
+  });
+
+  test("refuse a group that no record could hold, and keep the node in order", async () => {
+    await using world = await openNodeWithBucket();
+    const group = Array.from({ length: 300 }, (_, at) => putCommand(`k${at}`, Buffer.alloc(64 * 1024)));
+    await expect(world.node.replica.proposeTogether(group)).rejects.toThrow("does not fit");
+    expect((await world.node.replica.propose(putCommand("after"))).kind).toBe("objectPut");
+    expect(world.fatal).toEqual([]);
+  });
+});
+
+describe("stopping", () => {
+  test("answers what was admitted and refuses what comes later", async () => {
+    const world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const open = closeGate(world);
+    const admitted = Array.from({ length: 20 }, (_, at) => replica.propose(putCommand(`k${at}`)));
+    await settled();
+    const closing = world.node.close();
+    await expect(replica.propose(putCommand("late"))).rejects.toThrow(UnavailableError);
+    open();
+    const results = await Promise.all(admitted);
+    await closing;
+    expect(results.every(({ kind }) => kind === "objectPut")).toBe(true);
+    expect(world.fatal).toEqual([]);
+  });
+
+  test("while it reaps is no failure", async () => {
+    const world = await openNodeWithBucket();
+    const { objects } = world.service;
+    for (let at = 0; at < 30; at++) {
+      const writer = objects.startBody();
+      await writer.write(Buffer.alloc(1000, at));
+      writer.abort();
+    }
+    await world.clock.advance(9_500);
+    const advancing = world.clock.advance(5_000);
+    await settled(30);
+    await world.node.close();
+    await advancing;
+    expect(world.fatal).toEqual([]);
+  });
+});
+
+describe("a broken disk", () => {
+  test("ends the node once: what was under way is unknown, what waited did not happen, later is unavailable", async () => {
+    const world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const open = closeGate(world);
+    const underWay = watch(replica.propose(putCommand("a")));
+    await settled();
+    const waiting = watch(replica.propose(putCommand("b")));
+    world.disk.fault = (effect) => (effect === "write" ? "EIO" : undefined);
+    const second = watch(replica.propose(putCommand("c")));
+    open();
+    await settled(100);
+    expect(underWay.state()).toBe("resolved");
+    expect([waiting.state(), second.state()]).toEqual(["UnknownOutcomeError", "UnknownOutcomeError"]);
+    expect(world.fatal).toHaveLength(1);
+    await expect(replica.propose(putCommand("d"))).rejects.toThrow(UnavailableError);
+    expect(replica.failure).toBe(world.fatal[0]);
+    expect(world.service.status()).toMatchObject({ ready: false });
+  });
+
+  test("never makes what it did not hold visible", async () => {
+    const world = await openNodeWithBucket();
+    world.disk.fault = (effect) => (effect === "write" ? "EIO" : undefined);
+    await expect(world.node.replica.propose(putCommand("k"))).rejects.toThrow(UnknownOutcomeError);
+    expect(world.service.objects.find("b/k")).toBeUndefined();
+    expect(world.node.replica.appliedIndex).toBe(world.node.replica.commitIndex);
+  });
+});
+
+test("an apply that cannot go on ends the node and answers everybody", async () => {
+  const world = await openNodeWithBucket();
+  const { index, replica } = world.node;
+  index.put(keys.object(1, "bad"), Buffer.from("2 is no layout"));
+  const proposals = ["a", "bad", "c", "d"].map((key) => watch(replica.proposeTogether([putCommand(key), putCommand(key)])));
+  await settled(200);
+  const [first, ...others] = proposals.map(({ state }) => state());
+  expect(first).toBe("resolved");
+  expect(others).toEqual(["UnknownOutcomeError", "UnknownOutcomeError", "UnknownOutcomeError"]);
+  expect(world.fatal).toHaveLength(1);
+  expect(world.fatal[0]).toBeInstanceOf(FormatError);
+});
