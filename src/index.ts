@@ -1,6 +1,6 @@
 /**
- * The library face: a server inside the caller's process. It reads no environment and no file; settings are those
- * of the command line, by the names of the configuration file, as text.
+ * The library face: a server inside the caller's process. It reads no environment and no file; settings are
+ * those of the command line, by the names of the configuration file, as text.
  */
 import { totalmem } from "node:os";
 import { jsonLogger } from "./adapters/json-logger.ts";
@@ -31,9 +31,9 @@ export type EmbeddedServer = AsyncDisposable & {
 };
 
 /**
- * Starts a server. Without settings it listens on free ports of loopback, with the credentials of `dev` and data
- * in `./.thermocline`. Throws ConfigError for settings it cannot take and RefusedError for a data directory that
- * it must not touch.
+ * Starts a server. Without settings it listens on free ports of loopback, with the credentials of `dev` and
+ * data in `./.thermocline`. Throws ConfigError for settings it cannot take and RefusedError for a data
+ * directory that it must not touch.
  */
 export async function createServer(options: ServerOptions = {}): Promise<EmbeddedServer> {
   const { config } = loadConfig({

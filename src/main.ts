@@ -26,7 +26,10 @@ import { SEGMENT_BYTES_DEFAULT } from "./segment/cut.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
 import { StoreService } from "./service/store-service.ts";
 
-/** Threads of libuv's pool, shared out by semaphores (RULES.md R14); set in the environment by the entry points. */
+/**
+ * Threads of libuv's pool, shared out by semaphores (RULES.md R14); set in the environment by the entry
+ * points.
+ */
 export const THREAD_POOL_SIZE = 16;
 const READ_THREADS = THREAD_POOL_SIZE - 3;
 const DRAIN_LOOK_MS = 20;
@@ -227,6 +230,7 @@ export async function runServer(
 
 function banner(config: Config, server: RunningServer): string {
   const endpoint = `http://${formatAddress({ host: server.s3.host, port: server.s3.port })}`;
+  const admin = `http://${formatAddress({ host: server.admin.host, port: server.admin.port })}`;
   const { accessKey, secretKey } = rootOf(config);
   return `
 Thermocline serves S3 at ${endpoint}, data in ${config.dataDir}
@@ -240,7 +244,7 @@ Thermocline serves S3 at ${endpoint}, data in ${config.dataDir}
   echo hello | aws s3 cp - s3://my-bucket/hello.txt
   aws s3 cp s3://my-bucket/hello.txt -
 
-Metrics at http://${formatAddress({ host: server.admin.host, port: server.admin.port })}/-/metrics. Stop with Ctrl-C.
+Metrics at ${admin}/-/metrics. Stop with Ctrl-C.
 `;
 }
 

@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Everything that needs nothing but Node. Client scenarios and counts at full size run from test/ci and test/long. */
+/**
+ * Everything that needs nothing but Node. Client scenarios and counts at full size run from test/ci and
+ * test/long.
+ */
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,

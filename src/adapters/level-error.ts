@@ -1,6 +1,6 @@
 /**
- * Errors of LevelDB as errors of the system: it tells their cause in words only, and the layers above decide by
- * `code`. Whoever meets a full disk must wait or refuse, not believe the files damaged and make them anew.
+ * Errors of LevelDB as errors of the system: it tells their cause in words only, and the layers above decide
+ * by `code`. Whoever meets a full disk must wait or refuse, not believe the files damaged and make them anew.
  */
 
 const CODES = [

@@ -1,6 +1,8 @@
 /** A node:http server on an address, with a way to end it that leaves no socket behind. */
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
+import { RefusedError } from "../base/errors.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 
 export type Listener = {
   readonly host: string;
@@ -20,9 +22,10 @@ export async function listen(
   const server = http.createServer(options);
   connect(server);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    const fail = (error: Error): void => reject(explained(error, address));
+    server.once("error", fail);
     server.listen(address.port, address.host, () => {
-      server.off("error", reject);
+      server.off("error", fail);
       resolve();
     });
   });
@@ -40,4 +43,12 @@ export async function listen(
       await ended;
     },
   };
+}
+
+/** Said by itself, "EADDRINUSE" helps nobody who just wants the server to start. */
+function explained(error: Error, { host, port }: { readonly host: string; readonly port: number }): Error {
+  const code = systemErrorCode(error);
+  const why = code === "EADDRINUSE" ? "another process listens there: stop it, or" : "";
+  const how = `${why} choose another address with --s3-addr or --admin-addr`.trim();
+  return new RefusedError(`cannot listen on ${host}:${port} (${code}): ${how}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 /**
  * Writing and reading of the binary formats: little-endian, LEB128 varints (up to 2^53 - 1), length-prefixed
- * UTF-8. Every format of this project is written through these two classes, so bounds are checked in one place:
- * a reader that runs past its end throws FormatError, never returns garbage.
+ * UTF-8. Every format of this project is written through these two classes, so bounds are checked in one
+ * place: a reader that runs past its end throws FormatError, never returns garbage.
  */
 
 export class FormatError extends Error {

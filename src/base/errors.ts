@@ -1,6 +1,6 @@
 /**
- * Errors that cross rooms: the world failed, and the caller has to know how. Each has a stable `code`; facts are
- * in the message and `cause`. Expected outcomes are returned unions, bugs are InvariantError.
+ * Errors that cross rooms: the world failed, and the caller has to know how. Each has a stable `code`; facts
+ * are in the message and `cause`. Expected outcomes are returned unions, bugs are InvariantError.
  */
 
 /** A bound was reached (memory, queue, disk water mark): nothing happened, try again later. */

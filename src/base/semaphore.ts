@@ -1,6 +1,6 @@
 /**
- * A counting semaphore, first come first served. Bounds how many of the thread pool's threads one kind of work
- * may hold (RULES.md R14).
+ * A counting semaphore, first come first served. Bounds how many of the thread pool's threads one kind of
+ * work may hold (RULES.md R14).
  */
 export class Semaphore {
   #free: number;

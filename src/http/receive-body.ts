@@ -39,13 +39,12 @@ async function receiveSmall(exchange: Exchange, plan: BodyPlan): Promise<Receive
 
 async function receiveStream(exchange: Exchange, plan: BodyPlan): Promise<ReceivedBody> {
   const digests = new BodyDigests(plan);
-  const sink = new BodySink(exchange.edge.service.objects, { length: plan.length, digests });
+  const sink = new BodySink(exchange.edge.service.objects, digests);
   const decoder = bodyDecoder(exchange, plan);
   const take = (wire: Buffer): Promise<void> | undefined => {
     if (decoder === undefined) return sink.take(wire);
-    let pending: Promise<void> | undefined;
-    for (const piece of decoder.push(wire)) pending = sink.take(piece) ?? pending;
-    return pending;
+    const pending = decoder.push(wire).flatMap((piece) => sink.take(piece) ?? []);
+    return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
   };
   try {
     await pumpBody(exchange, take);

@@ -7,7 +7,9 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds since an arbitrary start; never goes back. */
   monotonicMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts (it never rejects). Does not keep the process alive. */
+  /**
+   * Resolves after `ms`, or at once when `signal` aborts (it never rejects). Does not keep the process alive.
+   */
   sleep(ms: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Lets other work of the event loop run. */
   yieldToOthers(): Promise<void>;

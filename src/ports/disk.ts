@@ -43,8 +43,8 @@ export interface Disk {
   /** Makes the names in a directory stable: creations, renames, removals. */
   syncDirectory(path: string): Promise<void>;
   /**
-   * Takes the directory for this process alone; `undefined` if another one has it. The system releases the lock
-   * when the process dies, however it dies.
+   * Takes the directory for this process alone; `undefined` if another one has it. The system releases the
+   * lock when the process dies, however it dies.
    */
   lock(directory: string): Promise<DirectoryLock | undefined>;
   space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;

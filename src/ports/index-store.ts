@@ -35,7 +35,9 @@ export interface IndexStore {
   batch(): IndexBatch;
   /** Iterates over a snapshot taken now. */
   iterate(range: IndexRange): IndexIterator<Uint8Array>;
-  /** The same with values decoded as UTF-8 (bytes that are not become U+FFFD): a third cheaper, for listings. */
+  /**
+   * The same with values decoded as UTF-8 (bytes that are not become U+FFFD): a third cheaper, for listings.
+   */
   iterateText(range: IndexRange): IndexIterator<string>;
   close(): Promise<void>;
 }

@@ -12,7 +12,9 @@ export interface ReplicatedLog<Command, Chunk, Result> {
   propose(command: Command): Promise<Result>;
   /** All in one entry, in order; one result each. */
   proposeTogether(commands: readonly Command[]): Promise<readonly Result[]>;
-  /** A piece of a body that no row names yet. Proposals of one caller are applied in the order of the calls. */
+  /**
+   * A piece of a body that no row names yet. Proposals of one caller are applied in the order of the calls.
+   */
   proposeChunk(chunk: Chunk): Promise<Result>;
   /** Everything acknowledged before the call is applied when it returns (Raft paper, section 8). */
   readBarrier(): Promise<void> | undefined;

@@ -1,7 +1,7 @@
 /**
- * The consensus core: pure and synchronous. Facts go in (`campaign`, `propose`, `persisted*`, `applied`), work
- * comes out as a `Ready`; the driver does the work in this order: hard state stable → entries stable → messages
- * sent → committed entries applied. The core never sees a promise, a clock or a disk.
+ * The consensus core: pure and synchronous. Facts go in (`campaign`, `propose`, `persisted*`, `applied`),
+ * work comes out as a `Ready`; the driver does the work in this order: hard state stable → entries stable →
+ * messages sent → committed entries applied. The core never sees a promise, a clock or a disk.
  *
  * This build holds what one voter needs behind the interface of the full core (Raft paper, section 5; the
  * Ready cycle is etcd's). A configuration with more voters is refused, not approximated.

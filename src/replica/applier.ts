@@ -1,7 +1,7 @@
 /**
- * Applies committed entries in log order: effects into the overlay, cache told, results to whoever waits. It never
- * runs ahead of the commit index or the local disk (RULES.md R3), yields the event loop after 4 ms of work, and
- * waits for a flush when the overlay is full (R1).
+ * Applies committed entries in log order: effects into the overlay, cache told, results to whoever waits. It
+ * never runs ahead of the commit index or the local disk (RULES.md R3), yields the event loop after 4 ms of
+ * work, and waits for a flush when the overlay is full (R1).
  */
 import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -1,8 +1,8 @@
 /**
- * Keeps a full disk from becoming a broken store (RULES.md R13): below the first water mark of free space bodies
- * are refused, below the second everything but deletes, and a reserve file is given up when the log itself meets
- * a full disk. The marks are shares of the disk with an absolute ceiling, because a fifth of a large disk that
- * other programs fill too would refuse writes that fit a thousand times.
+ * Keeps a full disk from becoming a broken store (RULES.md R13): below the first water mark of free space
+ * bodies are refused, below the second everything but deletes, and a reserve file is given up when the log
+ * itself meets a full disk. The marks are shares of the disk with an absolute ceiling, because a fifth of a
+ * large disk that other programs fill too would refuse writes that fit a thousand times.
  */
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -77,7 +77,8 @@ export class DiskGuard {
         await file.write(zeros.subarray(0, Math.min(zeros.length, bytes - at)), at);
       }
       await file.sync();
-      this.#reserveHeld = true;
+      // Unless it was given up while its zeros were written.
+      this.#reserveHeld = (await this.#options.disk.list(this.#options.directory)).includes(RESERVE);
     } finally {
       await file.close();
     }

@@ -1,6 +1,6 @@
 /**
- * An entry between proposal and answer: what the log holds of it, decoded already on the node that proposed it,
- * and who waits for which results.
+ * An entry between proposal and answer: what the log holds of it, decoded already on the node that proposed
+ * it, and who waits for which results.
  */
 import type { ByteWriter } from "../base/bytes.ts";
 import { RECORD_HEADER_BYTES, RecordType } from "../segment/record.ts";

@@ -1,7 +1,7 @@
 /**
- * Work that nobody asks for: reaping what lost its last reference, giving up staged bodies of gateways that are
- * gone and uploads that nobody continues (RULES.md R5, R6). Everything it does is a proposal; it may stop and
- * start anywhere.
+ * Work that nobody asks for: reaping what lost its last reference, giving up staged bodies of gateways that
+ * are gone and uploads that nobody continues (RULES.md R5, R6). Everything it does is a proposal; it may stop
+ * and start anywhere.
  */
 import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";

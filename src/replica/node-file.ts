@@ -37,7 +37,8 @@ export async function openNodeFile(options: NodeFileOptions): Promise<NodeFile> 
   const before = bytes === undefined ? await freshNode(options) : parseNode(bytes, path);
   if (before.format > DATA_FORMAT) {
     throw new RefusedError(
-      `${directory} has data format ${before.format}, this release knows ${DATA_FORMAT}: a newer one wrote it`,
+      `${directory} has data format ${before.format}, a newer release wrote it: ` +
+        `this one knows ${DATA_FORMAT}`,
     );
   }
   if (before.nodeId !== options.nodeId) {

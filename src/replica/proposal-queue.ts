@@ -43,8 +43,8 @@ export class ProposalQueue {
   }
 
   /**
-   * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax` bytes
-   * together (one at least).
+   * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
+   * bytes together (one at least).
    */
   takeEntry(countMax: number, bytesMax: number): readonly Proposal[] {
     const start = this.#taken;

@@ -1,7 +1,7 @@
 /**
- * Reads committed entries back from the log after a start and applies those the index does not have. Bytes are
- * verified by the scan; damage inside a sealed segment shows here and stops the start, because a hole in the
- * history would silently change everything after it.
+ * Reads committed entries back from the log after a start and applies those the index does not have. Bytes
+ * are verified by the scan; damage inside a sealed segment shows here and stops the start, because a hole in
+ * the history would silently change everything after it.
  */
 import { DamageError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";

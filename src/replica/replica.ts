@@ -1,8 +1,9 @@
 /**
- * The order of effects: proposals are gathered into entries, made stable, committed, applied, answered, and in
- * that order only. One log write is in flight; while it syncs, the next batch gathers, so load makes batches and
- * no timer adds latency. Consensus decides in raft/, bytes are store/'s, meaning is state/'s; this loop joins
- * them and knows what to do when the disk is full (wait, refuse) or broken (stop: promises P7, P9).
+ * The order of effects: proposals are gathered into entries, made stable, committed, applied, answered, and
+ * in that order only. One log write is in flight; while it syncs, the next batch gathers, so load makes
+ * batches and no timer adds latency. Consensus decides in raft/, bytes are store/'s, meaning is state/'s;
+ * this loop joins them and knows what to do when the disk is full (wait, refuse) or broken (stop: promises
+ * P7, P9).
  */
 import { assert } from "../base/assert.ts";
 import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
@@ -23,7 +24,10 @@ import { encodeEntry, pendingEntry } from "./entry.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 
-/** A batch is also closed at so many commands: some 2 ms of encoding and applying, which then overlap with the disk. */
+/**
+ * A batch is also closed at so many commands: some 2 ms of encoding and applying, which then overlap with the
+ * disk.
+ */
 const BATCH_COMMANDS = 2000;
 const FULL_DISK_RETRY_MS = 250;
 /** Half of what a record may hold, because sizes of commands are estimates. */
@@ -39,7 +43,9 @@ export type ReplicaOptions = {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly payloadEntriesMax: number;
-  /** A batch is closed at this size; it is also the most that one disk write carries, beside a large entry. */
+  /**
+   * A batch is closed at this size; it is also the most that one disk write carries, beside a large entry.
+   */
   readonly batchBytesMax: number;
   readonly pendingCountMax: number;
   readonly pendingBytesMax: number;
@@ -103,7 +109,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #submit(commands: readonly Command[], chunk: Chunk | undefined): Promise<readonly CommandResult[]> {
     return new Promise((resolve, reject) => {
       this.#admit(commands, chunk);
-      const bytes = chunk?.bytes.length ?? bytesOf(commands);
+      const bytes = chunk?.length ?? bytesOf(commands);
       assert(bytes <= ENTRY_BYTES_MAX, `a group of ${bytes} bytes does not fit into one entry`);
       this.#queue.push({ commands, chunk, bytes, group: commands.length > 1, resolve, reject });
       this.#wake?.();

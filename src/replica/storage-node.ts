@@ -1,6 +1,7 @@
 /**
- * A data directory in operation: opens it in the order that RULES.md asks for, runs its loops, and closes it so
- * that the next start replays nothing. Everything above works with the members; everything below is joined here.
+ * A data directory in operation: opens it in the order that RULES.md asks for, runs its loops, and closes it
+ * so that the next start replays nothing. Everything above works with the members; everything below is joined
+ * here.
  */
 import { RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";

@@ -1,6 +1,6 @@
 /**
- * Reads every row of the index, holds it against its checksum and its neighbours, reads every body that an object
- * or part names, and counts again what apply keeps counting. Changes nothing.
+ * Reads every row of the index, holds it against its checksum and its neighbours, reads every body that an
+ * object or part names, and counts again what apply keeps counting. Changes nothing.
  */
 import { DamageError } from "../base/errors.ts";
 import type { IndexStore } from "../ports/index-store.ts";

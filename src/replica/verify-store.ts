@@ -1,7 +1,7 @@
 /**
- * `thermocline verify`: holds a whole data directory against its own checksums, offline. It needs the directory's
- * lock, so that nothing moves meanwhile, and repairs nothing: it says what is damaged and what the next start
- * will do about it.
+ * `thermocline verify`: holds a whole data directory against its own checksums, offline. It needs the
+ * directory's lock, so that nothing moves meanwhile, and repairs nothing: it says what is damaged and what
+ * the next start will do about it.
  */
 import { RefusedError } from "../base/errors.ts";
 import type { Disk } from "../ports/disk.ts";

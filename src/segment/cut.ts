@@ -1,6 +1,6 @@
 /**
- * Where one segment ends and the next begins. The rule sees the entries only (their sizes and their order), so
- * every replica cuts at the same index and sealed segments are byte-identical.
+ * Where one segment ends and the next begins. The rule sees the entries only (their sizes and their order),
+ * so every replica cuts at the same index and sealed segments are byte-identical.
  */
 import { RecordType, recordBytes } from "./record.ts";
 import { SEGMENT_HEAD_BYTES } from "./segment-head.ts";

@@ -3,14 +3,14 @@
  *
  *   0  u32 payload bytes      4 u8 type   5 u8 version   6 u16 flags (0)
  *   8  u48 term, u16 0       16 u48 index, u16 0
- *  24  u32 payload check     28 u64 chain value of the record before   36 u32 CRC32C of bytes 0..36
- *  40  payload
+ *  24  u32 payload check     28 u64 chain value of the record before   36 u32 CRC32C of bytes 0..36  40
+ * payload
  *      [block table: u32 CRC32C per 64 KiB block, only when the payload is longer than one block]
  *
- * The payload check is the CRC32C of the payload, or of the block table when there is one, so the header covers
- * every byte and a range of a large payload is verified with its blocks alone. The chain value binds a record to
- * the whole history before it. Nothing local (time, node, file) is inside: replicas hold identical bytes.
- * The table stands last so that a payload is encoded in place before its length is known.
+ * The payload check is the CRC32C of the payload, or of the block table when there is one, so the header
+ * covers every byte and a range of a large payload is verified with its blocks alone. The chain value binds a
+ * record to the whole history before it. Nothing local (time, node, file) is inside: replicas hold identical
+ * bytes. The table stands last so that a payload is encoded in place before its length is known.
  */
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
@@ -27,7 +27,9 @@ export const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
 export const RecordType = { noop: 1, commands: 2, chunk: 3, seal: 4 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
-/** Eight bytes that stand for a whole history; two 32-bit halves because JavaScript numbers end at 53 bits. */
+/**
+ * Eight bytes that stand for a whole history; two 32-bit halves because JavaScript numbers end at 53 bits.
+ */
 export type ChainValue = { readonly low: number; readonly high: number };
 export const CHAIN_START: ChainValue = { low: 0, high: 0 };
 

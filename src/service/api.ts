@@ -1,6 +1,6 @@
 /**
- * What the service offers to its callers (the HTTP edge, the library, the benches), as types: buckets, objects,
- * multipart uploads. Outcomes that a caller has to handle are unions; everything else is thrown:
+ * What the service offers to its callers (the HTTP edge, the library, the benches), as types: buckets,
+ * objects, multipart uploads. Outcomes that a caller has to handle are unions; everything else is thrown:
  * `BusyError` (a bound was reached: 503 SlowDown), `UnknownOutcomeError` (the write may or may not happen),
  * `DamageError` (bytes at rest do not match their checksum), `UnavailableError` (the node stopped itself).
  * Names and keys are checked by the caller; etags are without quotes.
@@ -57,18 +57,20 @@ export type PutBody =
 
 /** Bodies up to this size travel inside the command and are put in one step. */
 export const SMALL_BODY_BYTES_MAX = 64 * 1024;
-/** The most a single `write` of a BodyWriter takes; all but the last write of a body should be of this size. */
+/**
+ * The most a single `write` of a BodyWriter takes; all but the last write of a body should be of this size.
+ */
 export const CHUNK_BYTES_MAX = 1024 * 1024;
 
 /**
- * A body on its way in. Writes are proposals that go on in the background; `write` waits only while too many are
- * under way, and rejects when an earlier one failed. Naming the writer in a put finishes it; `abort` gives the
- * body up and is harmless afterwards.
+ * A body on its way in. Writes are proposals that go on in the background; `write` waits only while too many
+ * are under way, and rejects when an earlier one failed. Naming the writer in a put finishes it; `abort`
+ * gives the body up and is harmless afterwards.
  */
 export interface BodyWriter {
   readonly size: number;
-  /** The bytes become the store's. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** The bytes, or pieces of them in order, become the store's. */
+  write(bytes: Uint8Array | readonly Uint8Array[]): Promise<void>;
   abort(): void;
 }
 
@@ -124,7 +126,10 @@ export interface ObjectService {
     range: { readonly start: number; readonly end: number },
     options: { readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
-  /** Byte range [start, end) of part `partNumber` (1-based) of an object, or `undefined` if it has no such part. */
+  /**
+   * Byte range [start, end) of part `partNumber` (1-based) of an object, or `undefined` if it has no such
+   * part.
+   */
   partRange(
     object: FoundObject,
     partNumber: number,
@@ -236,7 +241,9 @@ export interface UploadService {
     readonly key: string;
     readonly uploadId: string;
   }): Promise<{ readonly kind: "aborted" | "noSuchUpload" }>;
-  /** Open uploads of a bucket in order of (key, upload id), after the given pair, keys starting with `prefix`. */
+  /**
+   * Open uploads of a bucket in order of (key, upload id), after the given pair, keys starting with `prefix`.
+   */
   list(query: {
     readonly bucket: string;
     readonly prefix: string;

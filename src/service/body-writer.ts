@@ -1,6 +1,6 @@
 /**
- * A body on its way in, as chunk records. Chunks are proposed in order and go on in the background; the put that
- * names the body follows them in the same queue, so it waits for nothing (RULES.md R6).
+ * A body on its way in, as chunk records. Chunks are proposed in order and go on in the background; the put
+ * that names the body follows them in the same queue, so it waits for nothing (RULES.md R6).
  */
 import { assert } from "../base/assert.ts";
 import { UnavailableError } from "../base/errors.ts";
@@ -35,13 +35,15 @@ export class ChunkedBody implements BodyWriter {
     return this.#size;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
     assert(this.#state === "open", "a body that was finished or given up takes no more bytes");
-    assert(bytes.length > 0 && bytes.length <= CHUNK_BYTES_MAX, `a chunk of ${bytes.length} bytes`);
+    const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    assert(length > 0 && length <= CHUNK_BYTES_MAX, `a chunk of ${length} bytes`);
     if (this.#failure !== undefined) throw this.#failure;
     const { bodyId } = this;
-    const chunk = { bodyId, sequence: this.#sequence++, incarnation: this.#incarnation, bytes };
-    this.#size += bytes.length;
+    const chunk = { bodyId, sequence: this.#sequence++, incarnation: this.#incarnation, pieces, length };
+    this.#size += length;
     this.#underWay.push(this.#propose(chunk));
     if (this.#underWay.length > CHUNKS_AHEAD) await this.#underWay.shift();
     if (this.#failure !== undefined) throw this.#failure;

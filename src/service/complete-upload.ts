@@ -1,6 +1,7 @@
 /**
- * The checks of CompleteMultipartUpload, made before the proposal: every named part is there, is the one that was
- * named, and is large enough. What they were made against is the revision that apply compares (RULES.md R5).
+ * The checks of CompleteMultipartUpload, made before the proposal: every named part is there, is the one that
+ * was named, and is large enough. What they were made against is the revision that apply compares (RULES.md
+ * R5).
  */
 import { createHash } from "node:crypto";
 import { compositeChecksum, fullObjectChecksum } from "../s3/checksums.ts";

@@ -1,6 +1,7 @@
 /** Objects: read, written, deleted and listed. Writes are proposals; what they mean is decided in apply. */
 import { DamageError } from "../base/errors.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
+import { compareUtf8 } from "../s3/listing.ts";
 import { placeOfPart } from "../store/object-reader.ts";
 import type { ObjectReader } from "../store/object-reader.ts";
 import type { StoredObject } from "../store/object-cache.ts";
@@ -122,7 +123,8 @@ export class Objects implements ObjectService {
     if (bucket === undefined) return undefined;
     const start = keys.objectPrefix(bucket.row.id);
     const { to } = prefixRange(start + query.prefix);
-    const iterator = await this.#index.iterateText({ from: start + query.from, to });
+    const from = compareUtf8(query.from, query.prefix) < 0 ? query.prefix : query.from;
+    const iterator = await this.#index.iterateText({ from: start + from, to });
     return {
       next: async (limit) => (await iterator.next(limit)).map((row) => listed(row, start.length)),
       seek: (key) => iterator.seek(start + key),

@@ -59,7 +59,9 @@ export class Uploads implements UploadService {
     return result.kind === "done" ? { kind: "created", uploadId } : unexpected(result);
   }
 
-  /** 32 hex digits of fixed width; the time first, so that uploads of one key list in the order they began. */
+  /**
+   * 32 hex digits of fixed width; the time first, so that uploads of one key list in the order they began.
+   */
   #uploadId(): string {
     const time = this.#clock.nowMs().toString(16).padStart(12, "0");
     return time + Buffer.from(this.#random.bytes(10)).toString("hex");

@@ -24,7 +24,7 @@ export function applyChunk(context: ApplyContext, chunk: Chunk, bodyStart: numbe
       ? { refs: 0, size: 0, extentCount: 0, extents: [] as readonly number[] }
       : rows.body.decode(existing);
   if (body.refs !== 0 || body.extentCount !== chunk.sequence) return { kind: "bodyGone" };
-  const length = chunk.bytes.length;
+  const { length } = chunk;
   const packed = packExtent({
     index: position.index,
     recordOffset: position.recordOffset,

@@ -1,5 +1,6 @@
 /**
- * Put and delete of current objects. A put replaces in one step: condition, body, row, counters, cache effect.
+ * Put and delete of current objects. A put replaces in one step: condition, body, row, counters, cache
+ * effect.
  */
 import { assert } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";

@@ -1,7 +1,7 @@
 /**
- * Multipart uploads. Parts keep their rows for life: Complete only makes the object name the upload, so it writes
- * a handful of rows however many parts there are (RULES.md R5). The gateway validated the parts against a
- * revision of the upload, which every part raises; apply compares revisions and nothing else.
+ * Multipart uploads. Parts keep their rows for life: Complete only makes the object name the upload, so it
+ * writes a handful of rows however many parts there are (RULES.md R5). The gateway validated the parts
+ * against a revision of the upload, which every part raises; apply compares revisions and nothing else.
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body.ts";

@@ -1,6 +1,6 @@
 /**
- * What a client says about an object and gets back with it: system headers, user metadata, checksum. One codec,
- * used in commands, in object rows and in the rows of open uploads.
+ * What a client says about an object and gets back with it: system headers, user metadata, checksum. One
+ * codec, used in commands, in object rows and in the rows of open uploads.
  */
 import type { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { FormatError } from "../base/bytes.ts";

@@ -1,6 +1,7 @@
 /**
- * Buckets by name with their counters, decoded once. Apply is the only writer, so an entry here is never stale;
- * counters are written to their row at the end of each entry. Bounded: the oldest clean entry goes first.
+ * Buckets by name with their counters, decoded once. Apply is the only writer, so an entry here is never
+ * stale; counters are written to their row at the end of each entry. Bounded: the oldest clean entry goes
+ * first.
  */
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";

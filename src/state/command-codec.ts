@@ -279,7 +279,7 @@ export function encodeChunk(writer: ByteWriter, chunk: Chunk, timeMs: number): n
   writer.text(chunk.incarnation);
   writer.varint(chunk.sequence);
   const start = writer.length;
-  writer.bytes(chunk.bytes);
+  for (const piece of chunk.pieces) writer.bytes(piece);
   return start;
 }
 
@@ -292,5 +292,6 @@ export function decodeChunk(payload: Buffer): {
   const timeMs = reader.varint();
   const names = { bodyId: reader.text(), incarnation: reader.text(), sequence: reader.varint() };
   const bodyOffset = reader.offset;
-  return { timeMs, chunk: { ...names, bytes: reader.bytes(reader.remaining) }, bodyOffset };
+  const length = reader.remaining;
+  return { timeMs, chunk: { ...names, pieces: [reader.bytes(length)], length }, bodyOffset };
 }

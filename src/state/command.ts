@@ -1,6 +1,7 @@
 /**
- * Commands: everything that changes the state, as the log holds it. The proposer has already put time, ids and
- * randomness in; apply sees nothing else. Conditions travel in the command, because only apply can decide them.
+ * Commands: everything that changes the state, as the log holds it. The proposer has already put time, ids
+ * and randomness in; apply sees nothing else. Conditions travel in the command, because only apply can decide
+ * them.
  */
 import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { PartRun } from "./object-row.ts";
@@ -108,7 +109,10 @@ export type Chunk = {
   readonly sequence: number;
   /** Of the gateway that streams the body: its stages are reaped when it is gone. */
   readonly incarnation: string;
-  readonly bytes: Uint8Array;
+  /** The bytes as they came, in order: they are joined only in the log. */
+  readonly pieces: readonly Uint8Array[];
+  /** Of all pieces together. */
+  readonly length: number;
 };
 
 /** What apply answers, per command. */

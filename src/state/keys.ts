@@ -1,8 +1,9 @@
 /**
  * The key layout of the applied state: one function per kind of row, and nothing else in the project spells a
- * key. The table in src/README.md names each prefix with its value, its writer and how it is reaped; places of
- * rows that later work brings (versions, accounts, bucket settings) are there already, so nothing migrates.
- * Order is that of the UTF-8 bytes. NUL separates a key from what follows it: S3 keys never hold one.
+ * key. The table in src/README.md names each prefix with its value, its writer and how it is reaped; places
+ * of rows that later work brings (versions, accounts, bucket settings) are there already, so nothing
+ * migrates. Order is that of the UTF-8 bytes. NUL separates a key from what follows it: S3 keys never hold
+ * one.
  */
 
 /** Bucket ids are fixed width, so that one bucket's keys never stand inside another's range. */
@@ -36,8 +37,8 @@ export const keys = {
 } as const;
 
 /**
- * The range of all keys that start with `prefix`. Its end is the successor in code points, which is that of the
- * UTF-8 bytes: surrogates are no characters, and behind the last character the one before it counts.
+ * The range of all keys that start with `prefix`. Its end is the successor in code points, which is that of
+ * the UTF-8 bytes: surrogates are no characters, and behind the last character the one before it counts.
  */
 export function prefixRange(prefix: string): { readonly from: string; readonly to: string } {
   const points = Array.from(prefix, (character) => character.codePointAt(0) as number);

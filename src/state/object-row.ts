@@ -6,9 +6,9 @@
  *   attributes (unless they stand in a detail row), inline body
  *
  * The head is text because a listing reads a thousand of these rows and LevelDB hands out strings a third
- * cheaper than buffers (0.98 against 1.45 ms per page of 1,001); what follows the head is binary, and a listing
- * never looks at it. Apply, on the other hand, reads only what follows. The birth position (log index, number
- * within the entry) identifies the object's version for ever.
+ * cheaper than buffers (0.98 against 1.45 ms per page of 1,001); what follows the head is binary, and a
+ * listing never looks at it. Apply, on the other hand, reads only what follows. The birth position (log
+ * index, number within the entry) identifies the object's version for ever.
  */
 import { ByteReader, ByteWriter, FormatError } from "../base/bytes.ts";
 import { checksumCode, readAttributes, writeAttributes } from "./attributes.ts";
@@ -27,7 +27,9 @@ export type BodyReference =
 
 /** Bodies up to this size live in their row. */
 export const INLINE_BODY_BYTES_MAX = 256;
-/** Attributes up to this size stand in the row; larger ones in a row of their own, so that LIST stays cheap. */
+/**
+ * Attributes up to this size stand in the row; larger ones in a row of their own, so that LIST stays cheap.
+ */
 export const ROW_ATTRIBUTES_BYTES_MAX = 256;
 
 export const ObjectFlag = { detail: 1 } as const;

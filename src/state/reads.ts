@@ -1,6 +1,6 @@
 /**
- * The keys that applying a command will read, so that a driver can fetch them in threads while the entry is still
- * on its way to the disk (RULES.md R4). A key too few costs a blocking read, never a wrong answer.
+ * The keys that applying a command will read, so that a driver can fetch them in threads while the entry is
+ * still on its way to the disk (RULES.md R4). A key too few costs a blocking read, never a wrong answer.
  */
 import type { BucketTable } from "./bucket-table.ts";
 import type { Command } from "./command.ts";

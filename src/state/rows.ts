@@ -1,7 +1,7 @@
 /**
- * Rows that are not on the hot path of single objects: MessagePack maps without shared structures (a row can be
- * read without having seen another one first), each with its layout number in `v`. Field order is fixed by the
- * code that builds them, so replicas write equal bytes.
+ * Rows that are not on the hot path of single objects: MessagePack maps without shared structures (a row can
+ * be read without having seen another one first), each with its layout number in `v`. Field order is fixed by
+ * the code that builds them, so replicas write equal bytes.
  */
 import { Packr } from "msgpackr";
 import { FormatError } from "../base/bytes.ts";

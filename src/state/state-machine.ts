@@ -1,7 +1,7 @@
 /**
- * The deterministic state machine: entries in log order go in, rows, results and cache effects come out. It sees
- * no clock, no randomness and no order but the log's, so every replica that applied the same index holds the
- * same rows (RULES.md R7).
+ * The deterministic state machine: entries in log order go in, rows, results and cache effects come out. It
+ * sees no clock, no randomness and no order but the log's, so every replica that applied the same index holds
+ * the same rows (RULES.md R7).
  */
 import { unreachable } from "../base/assert.ts";
 import { applyAbortBody, applyChunk, applyReapBody } from "./apply-body.ts";

@@ -1,7 +1,7 @@
 /**
  * The mark up to which records were acknowledged (RULES.md R10). At open it separates a torn tail, which is
- * dropped, from a damaged acknowledged record, which is never dropped. Written off the acknowledgement path and
- * at most a few milliseconds behind; exact after a clean stop.
+ * dropped, from a damaged acknowledged record, which is never dropped. Written off the acknowledgement path
+ * and at most a few milliseconds behind; exact after a clean stop.
  */
 import { RefusedError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";

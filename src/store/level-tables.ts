@@ -1,6 +1,6 @@
 /**
- * Checks LevelDB's table files (*.ldb) block by block, because neither its paranoid mode nor the verification of
- * checksums on reads can be switched on through its binding, and a flipped bit in a key makes a row vanish
+ * Checks LevelDB's table files (*.ldb) block by block, because neither its paranoid mode nor the verification
+ * of checksums on reads can be switched on through its binding, and a flipped bit in a key makes a row vanish
  * without an error. The format: LevelDB's doc/table_format.md; each block is followed by a type byte and a
  * masked CRC32C over block and type.
  */

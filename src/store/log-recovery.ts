@@ -1,8 +1,8 @@
 /**
- * What the log directory holds after a stop of any kind. Sealed segments are taken by head and trailer; unsealed
- * ones (the open one, and any that were cut but not sealed) are read record by record. Behind the last good
- * record, bytes above the acknowledged mark are a torn tail and are dropped; a bad record at or below it is
- * damage, and the store refuses to start rather than lose it silently (RULES.md R10).
+ * What the log directory holds after a stop of any kind. Sealed segments are taken by head and trailer;
+ * unsealed ones (the open one, and any that were cut but not sealed) are read record by record. Behind the
+ * last good record, bytes above the acknowledged mark are a torn tail and are dropped; a bad record at or
+ * below it is damage, and the store refuses to start rather than lose it silently (RULES.md R10).
  */
 import { crc32c } from "../base/crc.ts";
 import { RefusedError } from "../base/errors.ts";
@@ -84,7 +84,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   if (lastIndex < options.ackedIndex) {
     throw new RefusedError(
       `the log ends at entry ${lastIndex}, but entries up to ${options.ackedIndex} were acknowledged: ` +
-        `segment files are missing or damaged in ${files.directory}. Restore them, or start with --salvage`,
+        `segment files are missing or damaged in ${files.directory}. Restore them from a copy`,
     );
   }
   return {
@@ -136,9 +136,9 @@ async function recoverSegment(
 }
 
 /**
- * Whether what looks like a trailer is one. Its offset table may have been torn off behind it, and an object's
- * last bytes may look like a trailer too: the head of the next segment, which continues from it, cannot be
- * forged. Without one the records are read, and tell where they end.
+ * Whether what looks like a trailer is one. Its offset table may have been torn off behind it, and an
+ * object's last bytes may look like a trailer too: the head of the next segment, which continues from it,
+ * cannot be forged. Without one the records are read, and tell where they end.
  */
 async function isSealed(
   options: RecoveryOptions,
@@ -277,9 +277,9 @@ async function endsInFooter(file: DiskFile, segment: OpenSegment, size: number):
 const SETTLE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Records above the mark may have reached the system and not the disk: whoever wrote them may have died, or met an
- * error, before they were stable. They are written again before anybody can see what they say, or a power cut
- * later on would take back what was read.
+ * Records above the mark may have reached the system and not the disk: whoever wrote them may have died, or
+ * met an error, before they were stable. They are written again before anybody can see what they say, or a
+ * power cut later on would take back what was read.
  */
 async function settle(
   options: RecoveryOptions,
@@ -306,7 +306,7 @@ async function dropTail(options: RecoveryOptions, tail: Tail, progress: Progress
   if (progress.nextIndex <= options.ackedIndex) {
     throw new RefusedError(
       `entry ${progress.nextIndex} in ${options.files.path(tail.id)} was acknowledged and is damaged ` +
-        `(${tail.reason}; acknowledged up to ${options.ackedIndex}). Restore the file, or start with --salvage`,
+        `(${tail.reason}; acknowledged up to ${options.ackedIndex}). Restore the file from a copy`,
     );
   }
   await truncate(options, tail, progress);

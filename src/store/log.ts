@@ -1,8 +1,8 @@
 /**
  * The log on disk: consecutive records in segment files, appended a batch at a time with one write in flight.
- * A batch is stable when `write` returns. Who calls: the replica's loop, and nobody else writes here. Files are
- * made ahead, so that a cut waits for nothing; footers are written in the background once the replica says that
- * a cut segment is committed (RULES.md R10).
+ * A batch is stable when `write` returns. Who calls: the replica's loop, and nobody else writes here. Files
+ * are made ahead, so that a cut waits for nothing; footers are written in the background once the replica
+ * says that a cut segment is committed (RULES.md R10).
  */
 import { assert } from "../base/assert.ts";
 import type { ByteWriter } from "../base/bytes.ts";
@@ -141,16 +141,21 @@ export class Log {
 
   async #create(id: number): Promise<DiskFile> {
     const file = await this.#disk.open(this.#files.path(id), "durable");
-    // Without it a power cut could forget the name of a file that holds acknowledged records.
-    await this.#disk.syncDirectory(this.#files.directory);
+    try {
+      // Without it a power cut could forget the name of a file that holds acknowledged records.
+      await this.#disk.syncDirectory(this.#files.directory);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return file;
   }
 
   #prepare(id: number): void {
     const file = this.#create(id);
     this.#ahead = { id, file };
-    // A full disk shows when the file is needed: it is made again then. Any other failure is kept until then and
-    // ends the node: a second sync of the directory would succeed and prove nothing (promise P7).
+    // A full disk shows when the file is needed: it is made again then. Any other failure is kept until
+    // then and ends the node: a second sync of the directory would succeed and prove nothing (promise P7).
     file.catch((error: unknown) => {
       if (systemErrorCode(error) === "ENOSPC" && this.#ahead?.id === id) this.#ahead = undefined;
     });
@@ -167,21 +172,22 @@ export class Log {
 
   async #sealAll(segments: readonly OpenSegment[]): Promise<void> {
     for (const [at, segment] of segments.entries()) {
-      const file = segment.file ?? (await this.#create(segment.id));
       try {
-        await file.write(segment.footer(), segment.bytes);
+        segment.file ??= await this.#create(segment.id);
+        await segment.file.write(segment.footer(), segment.bytes);
       } catch (error) {
+        this.#cut.unshift(...segments.slice(at));
         if (systemErrorCode(error) !== "ENOSPC") throw error;
         // Nothing is lost without a footer: the next call tries again.
-        this.#cut.unshift(...segments.slice(at));
         return;
       }
-      await file.close();
+      await segment.file.close();
     }
   }
 
   async close(): Promise<void> {
-    await this.#sealing;
+    // Who asked for the footers was told if they failed.
+    await this.#sealing.catch(() => undefined);
     const ahead = await this.#ahead?.file.catch(() => undefined);
     await ahead?.close();
     await this.#tail.file?.close();

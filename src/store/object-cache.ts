@@ -1,8 +1,8 @@
 /**
- * Objects in memory, by bucket + "/" + key, bounded in bytes. Apply is its only writer for what it writes: every
- * put and delete invalidates or fills here in log order, on every replica, so a hit is never an overwritten value
- * (RULES.md R9). A reader that had to wait for a disk may fill too, but only if apply has touched nothing with
- * the same hash since its lookup.
+ * Objects in memory, by bucket + "/" + key, bounded in bytes. Apply is its only writer for what it writes:
+ * every put and delete invalidates or fills here in log order, on every replica, so a hit is never an
+ * overwritten value (RULES.md R9). A reader that had to wait for a disk may fill too, but only if apply has
+ * touched nothing with the same hash since its lookup.
  */
 import { LRUCache } from "lru-cache";
 import type { Attributes } from "../state/attributes.ts";

@@ -1,7 +1,7 @@
 /**
- * The way of a read: cache, then the row (overlay, LevelDB), then the body. `find` answers with the value itself
- * whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in verified
- * pieces from `read`.
+ * The way of a read: cache, then the row (overlay, LevelDB), then the body. `find` answers with the value
+ * itself whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in
+ * verified pieces from `read`.
  */
 import { DamageError } from "../base/errors.ts";
 import type { BucketTable } from "../state/bucket-table.ts";

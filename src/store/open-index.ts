@@ -1,6 +1,6 @@
 /**
- * Opens LevelDB and decides whether it can be believed: table blocks against their checksums, the ring of flush
- * marks against gaps. If not, the index is put aside and made again from the log, which has everything
+ * Opens LevelDB and decides whether it can be believed: table blocks against their checksums, the ring of
+ * flush marks against gaps. If not, the index is put aside and made again from the log, which has everything
  * (RULES.md R1, and the table of damage).
  */
 import { DamageError } from "../base/errors.ts";

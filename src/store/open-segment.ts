@@ -1,6 +1,6 @@
 /**
- * A segment that is still being written, or cut and waiting for its footer: what the footer will need, and where
- * the next record goes. This is the writer's memory; the file may be a batch behind.
+ * A segment that is still being written, or cut and waiting for its footer: what the footer will need, and
+ * where the next record goes. This is the writer's memory; the file may be a batch behind.
  */
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";

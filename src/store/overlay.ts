@@ -1,7 +1,7 @@
 /**
  * Effects of applied entries that LevelDB does not have yet, in two generations: one takes writes while the
- * other is flushed. Reads look here first, so what is applied is visible at once (RULES.md R1, R2). A tombstone
- * is `null`. Bounded by whoever feeds it: `full` says when to wait.
+ * other is flushed. Reads look here first, so what is applied is visible at once (RULES.md R1, R2). A
+ * tombstone is `null`. Bounded by whoever feeds it: `full` says when to wait.
  */
 
 /** Rough cost of a map entry beside key and value. */

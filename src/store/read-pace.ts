@@ -1,8 +1,9 @@
 /**
  * Whether small reads may block the event loop. A read from the page cache costs 1-3 µs, a thread hop 8: so
  * reads are synchronous while they are cheap. Those above a millisecond hit a disk; when five of them, and a
- * twentieth of all, fall into one second, reads go through threads for the next ten (RULES.md R4, which says one:
- * a single slow read is as often a garbage collection, measured at some twenty of 1-3 ms a second under load).
+ * twentieth of all, fall into one second, reads go through threads for the next ten (RULES.md R4, which says
+ * one: a single slow read is as often a garbage collection, measured at some twenty of 1-3 ms a second under
+ * load).
  */
 import type { Clock } from "../ports/clock.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Bodies that a reader is streaming right now, by body or upload id. Reaping skips them, so an overwritten object
- * is read to its end by those who had begun (RULES.md R12).
+ * Bodies that a reader is streaming right now, by body or upload id. Reaping skips them, so an overwritten
+ * object is read to its end by those who had begun (RULES.md R12).
  */
 export class ReadPins {
   readonly #counts = new Map<string, number>();

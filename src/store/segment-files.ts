@@ -1,6 +1,6 @@
 /**
- * Segment files by id: names, and open read handles. Handles are shared and bounded; one that a read is using is
- * never closed under it.
+ * Segment files by id: names, and open read handles. Handles are shared and bounded; one that a read is using
+ * is never closed under it.
  */
 import type { Disk, DiskFile } from "../ports/disk.ts";
 

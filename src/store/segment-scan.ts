@@ -57,7 +57,10 @@ class Window {
   }
 }
 
-/** From the record at `from.offset`, which must be entry `from.index`, to `endOffset` (the file's end, or its footer). */
+/**
+ * From the record at `from.offset`, which must be entry `from.index`, to `endOffset` (the file's end, or its
+ * footer).
+ */
 export async function* scanSegment(
   file: DiskFile,
   from: { readonly index: number; readonly chain: ChainValue; readonly offset?: number },

@@ -1,6 +1,7 @@
 /**
- * A small value in two slots, each on a page of its own, so that a torn write or a lost sector hits one slot at
- * most and the other still tells the value before. The newest valid slot wins at open and heals the other one.
+ * A small value in two slots, each on a page of its own, so that a torn write or a lost sector hits one slot
+ * at most and the other still tells the value before. The newest valid slot wins at open and heals the other
+ * one.
  *
  *   slot: u32 magic, u48 sequence, u16 payload length, payload, u32 CRC32C of all that
  */

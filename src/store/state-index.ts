@@ -1,8 +1,8 @@
 /**
- * The applied state: LevelDB under an overlay. Applied entries become visible in the overlay at once and reach
- * LevelDB later, one synced batch at a time (RULES.md R1), so a crash loses a suffix, which the log replays.
- * An acknowledgement never waits for LevelDB. A failing LevelDB write keeps its generation and is tried again
- * on a fresh handle while reads go on.
+ * The applied state: LevelDB under an overlay. Applied entries become visible in the overlay at once and
+ * reach LevelDB later, one synced batch at a time (RULES.md R1), so a crash loses a suffix, which the log
+ * replays. An acknowledgement never waits for LevelDB. A failing LevelDB write keeps its generation and is
+ * tried again on a fresh handle while reads go on.
  */
 import { BusyError, UnavailableError } from "../base/errors.ts";
 import { Overlay } from "./overlay.ts";
@@ -17,8 +17,8 @@ import { openRow, sealRow } from "./row-seal.ts";
 
 export type StateIndexOptions = {
   /**
-   * After a failed write: closes the old handle and opens a new one. It must leave the old one open (and throw)
-   * while there is no space to open with, because reads go on with it.
+   * After a failed write: closes the old handle and opens a new one. It must leave the old one open (and
+   * throw) while there is no space to open with, because reads go on with it.
    */
   readonly reopen: (old: IndexStore) => Promise<IndexStore>;
   readonly store: IndexStore;
@@ -96,8 +96,8 @@ export class StateIndex implements StateView {
   }
 
   /**
-   * Reads rows in threads so that the `get` of a following apply need not block. What was read is forgotten as
-   * soon as a flush ends, because then it may be older than what the overlay has given up.
+   * Reads rows in threads so that the `get` of a following apply need not block. What was read is forgotten
+   * as soon as a flush ends, because then it may be older than what the overlay has given up.
    */
   async prefetch(wanted: readonly string[]): Promise<void> {
     const missing = wanted.filter((key) => this.#overlay.get(key) === undefined);
@@ -120,8 +120,8 @@ export class StateIndex implements StateView {
   }
 
   /**
-   * Rows as they were at the call or later. The overlay is asked first: a row that it knows now may reach LevelDB
-   * and leave the overlay while the threads read an older one.
+   * Rows as they were at the call or later. The overlay is asked first: a row that it knows now may reach
+   * LevelDB and leave the overlay while the threads read an older one.
    */
   async getManyLater(wanted: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
     const values = wanted.map((key) => this.#overlay.get(key));

@@ -1,7 +1,7 @@
 /**
  * The vote: term and candidate, the one thing of Raft that must never go back (section 5.2). Both slots are
- * stable before a vote is released (RULES.md R8); two bad slots mean that this node may have voted for somebody
- * it no longer remembers, and it refuses to take part.
+ * stable before a vote is released (RULES.md R8); two bad slots mean that this node may have voted for
+ * somebody it no longer remembers, and it refuses to take part.
  */
 import { RefusedError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
@@ -28,7 +28,7 @@ export class VoteFile {
       await slots.close();
       throw new RefusedError(
         `both slots of ${path} are damaged: this node may have voted and forgotten it. ` +
-          "Restore the file from a backup of this very moment, or rejoin as a new node with an empty data directory",
+          "Restore the file from a backup of this very moment, or rejoin as a new node",
       );
     }
     const { payload } = slots;

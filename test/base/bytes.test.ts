@@ -57,15 +57,18 @@ describe("text", () => {
     );
   });
 
-  test.each([0, 1, 47, 48, 49, 127, 128, 129, 1024])("%d characters of one, two, three and four bytes", (count) => {
-    for (const unit of ["a", "é", "€", "😀"]) {
-      const text = unit.repeat(count);
-      const bytes = written((writer) => writer.text(text), 1);
-      expect(new ByteReader(bytes).text()).toBe(text);
-      const lengthBytes = written((writer) => writer.varint(Buffer.byteLength(text))).length;
-      expect(bytes.length).toBe(lengthBytes + Buffer.byteLength(text));
-    }
-  });
+  test.each([0, 1, 47, 48, 49, 127, 128, 129, 1024])(
+    "%d characters of one, two, three and four bytes",
+    (count) => {
+      for (const unit of ["a", "é", "€", "😀"]) {
+        const text = unit.repeat(count);
+        const bytes = written((writer) => writer.text(text), 1);
+        expect(new ByteReader(bytes).text()).toBe(text);
+        const lengthBytes = written((writer) => writer.varint(Buffer.byteLength(text))).length;
+        expect(bytes.length).toBe(lengthBytes + Buffer.byteLength(text));
+      }
+    },
+  );
 
   test("a text that stops being ASCII half way leaves nothing of the first attempt behind", () => {
     const bytes = written((writer) => {
@@ -146,17 +149,21 @@ describe("bounds", () => {
 
   test("no garbage makes a reader throw anything else", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 40 }), fc.array(fc.nat(5), { maxLength: 10 }), (bytes, steps) => {
-        const reader = new ByteReader(bytes);
-        for (const step of steps) {
-          try {
-            readers[step]?.[1](reader);
-          } catch (error) {
-            expect(error).toBeInstanceOf(FormatError);
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.array(fc.nat(5), { maxLength: 10 }),
+        (bytes, steps) => {
+          const reader = new ByteReader(bytes);
+          for (const step of steps) {
+            try {
+              readers[step]?.[1](reader);
+            } catch (error) {
+              expect(error).toBeInstanceOf(FormatError);
+            }
+            expect(reader.offset).toBeLessThanOrEqual(bytes.length);
           }
-          expect(reader.offset).toBeLessThanOrEqual(bytes.length);
-        }
-      }),
+        },
+      ),
     );
   });
 });

@@ -1,4 +1,7 @@
-/** Promises of the semaphore: never more at once than it counts, first come first served, failures free a place. */
+/**
+ * Promises of the semaphore: never more at once than it counts, first come first served, failures free a
+ * place.
+ */
 import { expect, test } from "vitest";
 import { Semaphore } from "../../src/base/semaphore.ts";
 

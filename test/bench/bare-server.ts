@@ -1,4 +1,7 @@
-/** The control of the HTTP benches: node:http that answers a fixed 4 KiB to GET and swallows the body of a PUT. */
+/**
+ * The control of the HTTP benches: node:http that answers a fixed 4 KiB to GET and swallows the body of a
+ * PUT.
+ */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 

@@ -1,6 +1,7 @@
 /**
- * The engine in-process, through the functions that the HTTP edge calls: 10,000 operations of 100 B per round,
- * one warm-up round shown as "first", then the median of five. Every write is durable unless the row says not.
+ * The engine in-process, through the functions that the HTTP edge calls: 10,000 operations of 100 B per
+ * round, one warm-up round shown as "first", then the median of five. Every write is durable unless the row
+ * says not.
  */
 import { hash } from "node:crypto";
 import { openSync, writeSync, fsyncSync, closeSync } from "node:fs";

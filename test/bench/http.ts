@@ -1,4 +1,6 @@
-/** Small requests over HTTP: signed hot GET and durable PUT of 4 KiB, held against bare node:http, A B A B. */
+/**
+ * Small requests over HTTP: signed hot GET and durable PUT of 4 KiB, held against bare node:http, A B A B.
+ */
 import { temporaryDirectory } from "../support/open-store.ts";
 import { load } from "./load.ts";
 import { median, perSecond, row } from "./measure.ts";

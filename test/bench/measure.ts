@@ -1,6 +1,7 @@
 /**
- * Small helpers of the benches: medians, CPU time of another process, rows of the table. Figures are CPU µs per
- * request or ratios to a control that ran in the same minute; a lone rate on a shared machine says little.
+ * Small helpers of the benches: medians, CPU time of another process, rows of the table. Figures are CPU µs
+ * per request or ratios to a control that ran in the same minute; a lone rate on a shared machine says
+ * little.
  */
 import { readFileSync } from "node:fs";
 

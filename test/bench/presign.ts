@@ -1,4 +1,6 @@
-/** Pre-signed request targets (SigV4 in the query, unsigned payload), so that a load generator need not sign. */
+/**
+ * Pre-signed request targets (SigV4 in the query, unsigned payload), so that a load generator need not sign.
+ */
 import { createHash, createHmac } from "node:crypto";
 
 export type Signer = {

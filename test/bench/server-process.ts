@@ -15,6 +15,9 @@ export type ServerProcess = AsyncDisposable & {
 const ACCESS_KEY = "bench";
 const SECRET_KEY = "bench-secret";
 
+/** As `npm start` gives them. */
+const NODE_FLAGS = ["--external-memory-accounted-in-global-limit", "--initial-old-space-size=128"];
+
 function file(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
 }
@@ -56,7 +59,7 @@ export async function startThermocline(
   const flags = ["--data-dir", directory, "--s3-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];
   const keys = ["--root-access-key", ACCESS_KEY, "--root-secret-key", SECRET_KEY];
   return await start(
-    [file("../../src/cli/thermocline.ts"), "server", ...flags, ...keys, ...more],
+    [...NODE_FLAGS, file("../../src/cli/thermocline.ts"), "server", ...flags, ...keys, ...more],
     /"s3":"127\.0\.0\.1:(\d+)"/,
   );
 }

@@ -1,6 +1,7 @@
 /**
- * The AWS CLI as people use it: buckets, copies, a synchronised folder, listings in pages, presigned addresses, a
- * crash in between, and recursive deletion at the end. Run for the newest one and for Debian's older one.
+ * The AWS CLI as people use it: buckets, copies, a synchronised folder, listings in pages, presigned
+ * addresses, a crash in between, and recursive deletion at the end. Run for the newest one and for Debian's
+ * older one.
  */
 import { strict as assert } from "node:assert";
 import { rm, writeFile } from "node:fs/promises";

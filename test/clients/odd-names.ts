@@ -1,6 +1,6 @@
 /**
- * Keys that stores get wrong: dot segments, characters with a meaning in URLs, XML or shells, two spellings of
- * one letter, the longest key there is. All are different objects, and each must come back as it was.
+ * Keys that stores get wrong: dot segments, characters with a meaning in URLs, XML or shells, two spellings
+ * of one letter, the longest key there is. All are different objects, and each must come back as it was.
  */
 
 /** Names that a file system takes too. */

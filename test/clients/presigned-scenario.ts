@@ -1,6 +1,6 @@
 /**
- * Presigned addresses made by boto3 and used by curl, which knows nothing of S3: what a browser or a script does
- * with an address that somebody gave it. And curl's own signing, a fourth implementation of SigV4.
+ * Presigned addresses made by boto3 and used by curl, which knows nothing of S3: what a browser or a script
+ * does with an address that somebody gave it. And curl's own signing, a fourth implementation of SigV4.
  */
 import { strict as assert } from "node:assert";
 import { readFile, writeFile } from "node:fs/promises";

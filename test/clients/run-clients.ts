@@ -3,8 +3,9 @@
  *
  *   node test/clients/run-clients.ts [aws-cli aws-cli-debian sdk rclone presigned]
  *
- * Ends with `N passed, N failed`, and with 1 unless everything passed. A client that is not there fails. Where
- * the clients are: CLIENT_AWS, CLIENT_AWS_DEBIAN, CLIENT_RCLONE, CLIENT_PYTHON; .ci/run installs and names them.
+ * Ends with `N passed, N failed`, and with 1 unless everything passed. A client that is not there fails.
+ * Where the clients are: CLIENT_AWS, CLIENT_AWS_DEBIAN, CLIENT_RCLONE, CLIENT_PYTHON; .ci/run installs and
+ * names them.
  */
 import { Tally } from "../scenario/tally.ts";
 import { CURRENT_ALGORITHMS, OLDER_ALGORITHMS, awsCliScenario } from "./aws-cli-scenario.ts";

@@ -27,7 +27,9 @@ function on(settings: Settings, check: (server: TestServer) => Promise<void>): E
   };
 }
 
-/** What the storage node is opened with, for bounds whose working is tested in test/store and test/replica. */
+/**
+ * What the storage node is opened with, for bounds whose working is tested in test/store and test/replica.
+ */
 function handedOn(flag: string, field: keyof ReturnType<typeof nodeOptions>, value: number): Effect {
   return () => {
     const { config } = load({ argv: [flag] });

@@ -11,7 +11,11 @@ import type { IndexWorld } from "./index-store-contract.ts";
 
 diskContract("NodeDisk", async () => {
   const directory = await temporaryDirectory();
-  return { disk: new NodeDisk(), directory: directory.path, [Symbol.asyncDispose]: directory[Symbol.asyncDispose] };
+  return {
+    disk: new NodeDisk(),
+    directory: directory.path,
+    [Symbol.asyncDispose]: directory[Symbol.asyncDispose],
+  };
 });
 
 diskContract("SimDisk", async () => {

@@ -1,7 +1,7 @@
 /**
- * What every disk promises, as a suite over a factory: the real one and the simulated one pass the same tests, so
- * what a simulation shows is true of production. Stability after a crash is not part of it: that is what the crash
- * tests are for.
+ * What every disk promises, as a suite over a factory: the real one and the simulated one pass the same
+ * tests, so what a simulation shows is true of production. Stability after a crash is not part of it: that
+ * is what the crash tests are for.
  */
 import { describe, expect, test } from "vitest";
 import { systemErrorCode } from "../../src/ports/disk.ts";
@@ -80,15 +80,18 @@ function reading(open: Factory): void {
 }
 
 function writing(open: Factory): void {
-  test.each(["write", "durable"] as const)("opening to %s makes an empty file and keeps an old one", async (mode) => {
-    await using world = await open();
-    const path = `${world.directory}/a`;
-    await (await world.disk.open(path, mode)).close();
-    expect(await contents(world.disk, path)).toBe("");
-    await writeFile(world.disk, path, "kept", mode);
-    await (await world.disk.open(path, mode)).close();
-    expect(await contents(world.disk, path)).toBe("kept");
-  });
+  test.each(["write", "durable"] as const)(
+    "opening to %s makes an empty file and keeps an old one",
+    async (mode) => {
+      await using world = await open();
+      const path = `${world.directory}/a`;
+      await (await world.disk.open(path, mode)).close();
+      expect(await contents(world.disk, path)).toBe("");
+      await writeFile(world.disk, path, "kept", mode);
+      await (await world.disk.open(path, mode)).close();
+      expect(await contents(world.disk, path)).toBe("kept");
+    },
+  );
 
   test("bytes go where they are told, over old ones and behind the end, with zeros between", async () => {
     await using world = await open();

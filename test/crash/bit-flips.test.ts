@@ -1,4 +1,7 @@
-/** Some of the flipped bits of the full run (`npm run long -- bit-flips`), and every region of a LevelDB table. */
+/**
+ * Some of the flipped bits of the full run (`npm run long -- bit-flips`), and every region of a LevelDB
+ * table.
+ */
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";

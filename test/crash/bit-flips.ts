@@ -1,7 +1,7 @@
 /**
- * Single flipped bits, anywhere in a data directory. Each must be harmless, mended (an index made anew, a footer
- * written again), or named: at the start, at the read of what it hit, and by `verify`. Never a lost write without a
- * word, never a wrong byte, never an older vote.
+ * Single flipped bits, anywhere in a data directory. Each must be harmless, mended (an index made anew, a
+ * footer written again), or named: at the start, at the read of what it hit, and by `verify`. Never a lost
+ * write without a word, never a wrong byte, never an older vote.
  */
 import { cp, open, readdir, rm, stat } from "node:fs/promises";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
@@ -73,8 +73,9 @@ export function flipTable({ table }: BitFlipCounts): string {
 }
 
 /**
- * Where every byte stands under a checksum that `verify` reads. Other places hold padding, a second slot, or what
- * LevelDB drops without a word and the log has again; a trailer that is none is made again at the next start.
+ * Where every byte stands under a checksum that `verify` reads. Other places hold padding, a second slot, or
+ * what LevelDB drops without a word and the log has again; a trailer that is none is made again at the next
+ * start.
  */
 function mustBeNamed(place: string): boolean {
   const segment = place.includes("segment") && place !== "sealed segment, its trailer";
@@ -105,7 +106,7 @@ async function placesIn(directory: string): Promise<readonly Place[]> {
   const places: Place[] = [];
   for (const name of await readdir(directory, { recursive: true })) {
     const status = await stat(`${directory}/${name}`);
-    if (!status.isFile() || status.size === 0 || name.startsWith("lock/") || name === "reserve") continue;
+    if (!status.isFile() || status.size === 0 || name === "reserve") continue;
     if (name.startsWith("log/")) places.push(...(await placesInSegment(directory, name, status.size)));
     else places.push({ kind: kindOf(name), path: name, start: 0, end: status.size });
     // Most of these two files is padding: the slots get their share.
@@ -121,6 +122,7 @@ function kindOf(name: string): string {
   if (name.endsWith(".ldb")) return "index, a table";
   if (/index\/\d+\.log$/.test(name)) return "index, its log";
   if (name.startsWith("index/MANIFEST")) return "index, the manifest";
+  if (name.startsWith("lock/")) return "lock";
   return name.startsWith("index/") ? `index, ${name.slice("index/".length)}` : name;
 }
 

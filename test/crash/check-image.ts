@@ -1,13 +1,16 @@
 /**
- * Opens a node on a crash image and holds it against the model: everything acknowledged is there with the right
- * bytes, what was under way is old or new, listings and counters agree, new writes are taken, and the next start
- * works too. Returns what is wrong.
+ * Opens a node on a crash image and holds it against the model: everything acknowledged is there with the
+ * right bytes, what was under way is old or new, listings and counters agree, new writes are taken, and the
+ * next start works too. Returns what is wrong.
  */
+import { RefusedError } from "../../src/base/errors.ts";
+import { verifyStore } from "../../src/replica/verify-store.ts";
 import type { Service } from "../../src/service/api.ts";
 import { SimClock } from "../sim/sim-clock.ts";
 import type { SimDisk } from "../sim/sim-disk.ts";
 import { SimRandom } from "../sim/sim-random.ts";
-import { openSimStore } from "../sim/sim-store.ts";
+import { SimIndexStore } from "../sim/sim-index-store.ts";
+import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import { checkRows } from "./check-rows.ts";
 import { compare } from "./compare.ts";
 import { md5 } from "./recorded-client.ts";
@@ -24,12 +27,16 @@ export type ImageCheck = {
 export async function checkImage(
   disk: SimDisk,
   recording: Recording,
-  options: { readonly position: number; readonly writes: boolean },
+  options: { readonly position: number; readonly writes: boolean; readonly verify?: boolean },
 ): Promise<ImageCheck> {
   const clock = new SimClock();
   const machine = { disk, clock, random: new SimRandom("image") };
   const { segmentBytes, model } = recording;
   try {
+    if (options.verify === true) {
+      const damage = await clock.run(verify(disk));
+      if (damage.length > 0) return { wrong: damage, rebuilt: undefined, replayed: 0 };
+    }
     const store = await clock.run(openSimStore(machine, { segmentBytes }));
     const wrong = [...(await clock.run(compare(store.service, model, options.position)))];
     wrong.push(...(await clock.run(checkRows(store.node))));
@@ -47,6 +54,19 @@ export async function checkImage(
   } catch (error) {
     const reason = error instanceof Error ? `${error.stack}` : String(error);
     return { wrong: [`thrown: ${reason}`], rebuilt: undefined, replayed: 0 };
+  }
+}
+
+/** What a crash leaves is no damage, and `verify` must not call it so. */
+async function verify(disk: SimDisk): Promise<readonly string[]> {
+  try {
+    const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
+    const { lines } = await verifyStore({ disk, directory: SIM_DIRECTORY, openIndexStore });
+    return lines.filter((line) => line.startsWith("DAMAGED"));
+  } catch (error) {
+    // Of a first start that was cut off before it had said whose directory this is.
+    if (error instanceof RefusedError) return [];
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Recounts everything that apply keeps count of, by walking all rows: objects and bytes per bucket, live bytes per
- * segment, references per body and per completed upload, and that no row stands there which nothing leads to.
- * Returns what is wrong, one sentence each.
+ * Recounts everything that apply keeps count of, by walking all rows: objects and bytes per bucket, live
+ * bytes per segment, references per body and per completed upload, and that no row stands there which nothing
+ * leads to. Returns what is wrong, one sentence each.
  */
 import type { StorageNode } from "../../src/replica/storage-node.ts";
 import { ObjectFlag, decodeObject } from "../../src/state/object-row.ts";

@@ -1,6 +1,6 @@
 /**
- * Holds a service against the model of what was done: every object with its bytes, every listing, every open upload
- * with its parts. Returns what is wrong, one sentence each.
+ * Holds a service against the model of what was done: every object with its bytes, every listing, every open
+ * upload with its parts. Returns what is wrong, one sentence each.
  */
 import { DamageError } from "../../src/base/errors.ts";
 import type { FoundObject, Service } from "../../src/service/api.ts";

@@ -1,7 +1,7 @@
 /**
- * A disk that fails: after a failed write or sync of the log, the vote or the mark the process has to end, because
- * what is on the disk cannot be known any more (promise P7). Nothing is acknowledged afterwards, nothing is tried
- * again. The index is different: the log has everything in it.
+ * A disk that fails: after a failed write or sync of the log, the vote or the mark the process has to end,
+ * because what is on the disk cannot be known any more (promise P7). Nothing is acknowledged afterwards,
+ * nothing is tried again. The index is different: the log has everything in it.
  */
 import { describe, expect, test } from "vitest";
 import type { DiskEffect } from "../sim/sim-disk.ts";

@@ -1,6 +1,6 @@
 /**
- * A disk without space (RULES.md R13): writes are refused, reads and what was acknowledged stay, and the node goes
- * on by itself when there is space again. Simulated, and on a small file system of its own.
+ * A disk without space (RULES.md R13): writes are refused, reads and what was acknowledged stay, and the node
+ * goes on by itself when there is space again. Simulated, and on a small file system of its own.
  */
 import { describe, expect, test } from "vitest";
 import { BusyError } from "../../src/base/errors.ts";
@@ -129,7 +129,7 @@ describe("a full disk", () => {
   });
 });
 
-test("an index without space: writes are taken until the overlay is full, then refused, and go on later", async () => {
+test("an index without space: writes are taken until the overlay is full, and go on later", async () => {
   const world = new SimWorld();
   const store = await world.openWithBucket({ overlayRowsMax: 50 });
   await world.clock.advance(1000);

@@ -1,6 +1,6 @@
 /**
- * Opens the data directory that its argument names, says so, and waits to be killed: the other process of the tests
- * of the directory lock.
+ * Opens the data directory that its argument names, says so, and waits to be killed: the other process of the
+ * tests of the directory lock.
  */
 import { openStore } from "../support/open-store.ts";
 

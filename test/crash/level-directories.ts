@@ -1,6 +1,6 @@
 /**
- * Cut LevelDB directories: the index of a real data directory is truncated, holed, mixed up or taken away, and the
- * node must come up with everything all the same: from what is left, or from the log.
+ * Cut LevelDB directories: the index of a real data directory is truncated, holed, mixed up or taken away,
+ * and the node must come up with everything all the same: from what is left, or from the log.
  */
 import { cp, open, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { extname } from "node:path";

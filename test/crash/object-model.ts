@@ -1,7 +1,7 @@
 /**
- * What a workload did to each name, with the positions in the disk's operation log at which each change began and
- * was acknowledged. From this follows what a crash at any position may show: everything acknowledged, and of what
- * was under way the old or the new, never anything else. Changes of one name never overlap.
+ * What a workload did to each name, with the positions in the disk's operation log at which each change began
+ * and was acknowledged. From this follows what a crash at any position may show: everything acknowledged, and
+ * of what was under way the old or the new, never anything else. Changes of one name never overlap.
  */
 import type { FoundObject } from "../../src/service/api.ts";
 import type { Attributes } from "../../src/state/attributes.ts";

@@ -1,7 +1,7 @@
 /**
- * Data directories on a real file system with a real LevelDB, filled by the workload's clients, and the judgement of
- * what a node makes of a copy that was damaged. Copies lie in memory where the system has such a place: here it is
- * the bytes that count, not the disk.
+ * Data directories on a real file system with a real LevelDB, filled by the workload's clients, and the
+ * judgement of what a node makes of a copy that was damaged. Copies lie in memory where the system has such a
+ * place: here it is the bytes that count, not the disk.
  */
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";

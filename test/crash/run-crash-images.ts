@@ -1,7 +1,7 @@
 /**
  * Crash images: records workloads, cuts their disk histories at chosen places in chosen ways, and checks what
- * each cut leaves (RAFT-CASES.md, L4). Images are counted once per content. A failure names the workload's seed and
- * the image, which `checkOneImage` repeats alone.
+ * each cut leaves (RAFT-CASES.md, L4). Images are counted once per content. A failure names the workload's
+ * seed and the image, which `checkOneImage` repeats alone.
  */
 import { createHash } from "node:crypto";
 import { DiskHistory } from "../sim/disk-history.ts";
@@ -103,7 +103,9 @@ async function checkWorkload(recording: Recording, { counts, seen, images }: Pro
     counts.byChoice[name] = (counts.byChoice[name] ?? 0) + 1;
     const writes = image.variant % 3 === 0;
     if (writes) counts.continued++;
-    const { wrong, rebuilt, replayed } = await checkImage(disk, recording, { ...image, writes });
+    const verify = image.variant % 5 === 0 && image.choices.batches !== "lostMiddle";
+    const checked = await checkImage(disk, recording, { position: image.position, writes, verify });
+    const { wrong, rebuilt, replayed } = checked;
     if (rebuilt !== undefined) counts.rebuilt++;
     if (replayed > 0) counts.replayed++;
     if (wrong.length > 0) counts.failures.push({ image, wrong });

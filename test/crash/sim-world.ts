@@ -1,4 +1,6 @@
-/** One machine per test: a simulated disk and clock, a store on them, and short words for putting and getting. */
+/**
+ * One machine per test: a simulated disk and clock, a store on them, and short words for putting and getting.
+ */
 import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import { SimClock } from "../sim/sim-clock.ts";
@@ -11,7 +13,9 @@ import { readBody } from "./workload-client.ts";
 
 export class SimWorld {
   readonly clock = new SimClock();
-  readonly disk = new SimDisk({ latency: () => this.clock.sleep(0.1) });
+  /** Of each effect of the disk; may be changed at any time. */
+  latencyMs = 0.1;
+  readonly disk = new SimDisk({ latency: () => this.clock.sleep(this.latencyMs) });
   readonly random = new SimRandom("world");
 
   async open(changes: Partial<StorageNodeOptions> = {}): Promise<SimStore> {

@@ -1,6 +1,6 @@
 /**
- * One client of a workload: draws what to do next with the names of its own bucket, never two things for one name at a
- * time.
+ * One client of a workload: draws what to do next with the names of its own bucket, never two things for one
+ * name at a time.
  */
 import type { Clock } from "../../src/ports/clock.ts";
 import { PART_BYTES_MIN } from "../../src/s3/names.ts";
@@ -86,6 +86,8 @@ export class WorkloadClient {
   #streamed(key: string): NewObject {
     const { random } = this.#parts;
     const huge = random.chance(0.03);
+    // More chunks than one row of extents holds.
+    if (random.chance(0.02)) return { ...this.#object(110_000, key), chunkBytes: 400 };
     const size = huge ? random.between(2, 4) * 1024 * 1024 + 17 : random.between(1, 250_000);
     const chunkBytes = huge ? 1024 * 1024 : random.pick([20_000, 65_536, 70_000, 200_000]);
     return { ...this.#object(size, key), chunkBytes };

@@ -1,7 +1,7 @@
 /**
  * A seeded workload over the real node and service on a recording disk: a few clients, each with names of its
- * own, put, overwrite, delete and upload; sessions end by a clean stop or by the death of the process, and the
- * next one goes on in the same directory. What comes out is the disk's history and the model of what was
+ * own, put, overwrite, delete and upload; sessions end by a clean stop or by the death of the process, and
+ * the next one goes on in the same directory. What comes out is the disk's history and the model of what was
  * acknowledged when.
  */
 import type { Service } from "../../src/service/api.ts";

@@ -1,6 +1,6 @@
 /**
- * Directories that must not be opened: in use, of another node, of a newer release, somebody else's, or with files
- * that do not belong together. Each refusal says what is wrong; none changes anything.
+ * Directories that must not be opened: in use, of another node, of a newer release, somebody else's, or with
+ * files that do not belong together. Each refusal says what is wrong; none changes anything.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -185,7 +185,7 @@ describe("an object cannot pass for the end of a segment", () => {
   });
 });
 
-test("a group of writes that no record can hold is refused whole, not written and lost at the next start", async () => {
+test("a group of writes that no record can hold is refused, not lost at the next start", async () => {
   const world = new SimWorld();
   const store = await world.openWithBucket();
   const bytes = world.bytes(64 * 1024);

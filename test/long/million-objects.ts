@@ -1,4 +1,7 @@
-/** After kill -9 with a million objects the server is ready in less than ten seconds, and all of them are there. */
+/**
+ * After kill -9 with a million objects the server is ready in less than ten seconds, and all of them are
+ * there.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -28,7 +28,9 @@ export function restarted(start: Start = {}): RawNode<string> {
 export function show(ready: Ready<string>): string {
   const { hardState, entries, commitIndex } = ready;
   const vote = hardState === undefined ? "" : `vote ${hardState.term}:${hardState.votedFor} `;
-  const appended = entries.map(({ index, term: t, data }) => `${index}/${t}${data === undefined ? "" : `=${data}`}`);
+  const appended = entries.map(
+    ({ index, term: t, data }) => `${index}/${t}${data === undefined ? "" : `=${data}`}`,
+  );
   return `${vote}append [${appended.join(" ")}] commit ${commitIndex}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Known bugs of well-known implementations, as far as one voter can show them. The number is that of the list of
- * cases; each test would fail if our core had the bug.
+ * Known bugs of well-known implementations, as far as one voter can show them. The number is that of the
+ * list of cases; each test would fail if our core had the bug.
  */
 import { expect, test } from "vitest";
 import { logIndex, term } from "../../src/base/units.ts";

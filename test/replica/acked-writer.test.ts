@@ -1,4 +1,7 @@
-/** Promises of the mark's writer: a few milliseconds behind, never ahead, exact at the end, nothing left lying. */
+/**
+ * Promises of the mark's writer: a few milliseconds behind, never ahead, exact at the end, nothing left
+ * lying.
+ */
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { logIndex } from "../../src/base/units.ts";
@@ -33,7 +36,7 @@ async function markOn(disk: SimDisk): Promise<number> {
   return file.index;
 }
 
-test("the mark follows at once when it was idle, and at most once in five milliseconds under load", async () => {
+test("the mark follows at once after a pause, and every five milliseconds under load", async () => {
   const world = await openWorld();
   world.writer.acknowledged(logIndex(1));
   await settled();

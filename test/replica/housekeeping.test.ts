@@ -1,4 +1,7 @@
-/** Promises of housekeeping, in virtual time: what nobody needs is gone after a while, what somebody reads is not. */
+/**
+ * Promises of housekeeping, in virtual time: what nobody needs is gone after a while, what somebody reads is
+ * not.
+ */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
@@ -36,7 +39,14 @@ async function written(world: NodeWorld, size: number): Promise<PutBody> {
 
 async function putLarge(world: NodeWorld, key: string, size: number): Promise<void> {
   const body = await written(world, size);
-  await world.service.objects.put({ bucket: "b", key, etag: "e", attributes: NO_ATTRIBUTES, body, condition: none });
+  await world.service.objects.put({
+    bucket: "b",
+    key,
+    etag: "e",
+    attributes: NO_ATTRIBUTES,
+    body,
+    condition: none,
+  });
 }
 
 async function remove(world: NodeWorld, key: string): Promise<void> {
@@ -50,7 +60,12 @@ async function createUpload(world: NodeWorld, key = "k"): Promise<string> {
   return created.uploadId;
 }
 
-async function putPart(world: NodeWorld, uploadId: string, partNumber: number, size: number): Promise<string> {
+async function putPart(
+  world: NodeWorld,
+  uploadId: string,
+  partNumber: number,
+  size: number,
+): Promise<string> {
   const body: PutBody =
     size > 64 * 1024 ? await written(world, size) : { kind: "bytes", bytes: Buffer.alloc(size, partNumber) };
   const etag = createHash("md5").update(String(partNumber)).digest("hex");
@@ -59,7 +74,7 @@ async function putPart(world: NodeWorld, uploadId: string, partNumber: number, s
 }
 
 describe("bodies", () => {
-  test("of a deleted and of an overwritten object are gone after the grace, and their bytes no longer live", async () => {
+  test("of deleted and overwritten objects are gone after the grace, and no longer live", async () => {
     await using world = await openNodeWithBucket();
     await putLarge(world, "a", 3 * MIB);
     await putLarge(world, "b", 2 * MIB);

@@ -1,4 +1,7 @@
-/** Promises of node.json: whose directory it is, an incarnation that never comes twice, refusals that say why. */
+/**
+ * Promises of node.json: whose directory it is, an incarnation that never comes twice, refusals that say
+ * why.
+ */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
@@ -111,9 +114,12 @@ describe("refusals", () => {
     }
   });
 
-  test.each(["", "{", "null", "[]", '{"format":1}', '{"format":"1","incarnation":1}'])("%j is damage", async (text) => {
-    await using directory = await temporaryDirectory();
-    await writeFile(`${directory.path}/node.json`, text);
-    await expect(open(directory.path)).rejects.toThrow("damaged");
-  });
+  test.each(["", "{", "null", "[]", '{"format":1}', '{"format":"1","incarnation":1}'])(
+    "%j is damage",
+    async (text) => {
+      await using directory = await temporaryDirectory();
+      await writeFile(`${directory.path}/node.json`, text);
+      await expect(open(directory.path)).rejects.toThrow("damaged");
+    },
+  );
 });

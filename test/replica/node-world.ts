@@ -1,4 +1,6 @@
-/** A storage node over a simulated disk and a clock that the test moves; what it reports and wants is kept. */
+/**
+ * A storage node over a simulated disk and a clock that the test moves; what it reports and wants is kept.
+ */
 import { StorageNode } from "../../src/replica/storage-node.ts";
 import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import { StoreService } from "../../src/service/store-service.ts";

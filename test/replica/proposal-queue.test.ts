@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import { BusyError } from "../../src/base/errors.ts";
 import { ProposalQueue } from "../../src/replica/proposal-queue.ts";
 import type { Proposal } from "../../src/replica/proposal-queue.ts";
+import { chunkOf } from "../state/chunk-of.ts";
 
 type Kind = "single" | "group" | "chunk";
 
 function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal {
-  const chunk = { bodyId: "x", sequence: 0, incarnation: "n1.1", bytes: new Uint8Array(0) };
+  const chunk = chunkOf("x", 0, Buffer.from("x"));
   return {
     commands: [],
     chunk: kind === "chunk" ? chunk : undefined,

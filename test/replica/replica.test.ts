@@ -1,6 +1,6 @@
 /**
- * Promises of the order of effects: stable, then committed, then applied, then answered; load makes batches within
- * their bounds; nobody is left without an answer, whatever ends the loop.
+ * Promises of the order of effects: stable, then committed, then applied, then answered; load makes batches
+ * within their bounds; nobody is left without an answer, whatever ends the loop.
  */
 import { describe, expect, test } from "vitest";
 import { BusyError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
@@ -10,6 +10,7 @@ import type { CommandResult } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
 import { settled } from "../store/manual-clock.ts";
 import { closeGate, newMachine, openNode, openNodeWithBucket, putCommand, watch } from "./node-world.ts";
+import { chunkOf } from "../state/chunk-of.ts";
 
 const MIB = 1024 * 1024;
 
@@ -47,7 +48,7 @@ describe("acknowledging", () => {
 });
 
 describe("batches", () => {
-  test("of concurrent commands are a few entries of bounded size, and each caller gets its own answer", async () => {
+  test("of concurrent commands are a few entries of bounded size, all answered", async () => {
     await using world = await openNodeWithBucket(newMachine(), { payloadEntriesMax: 100 });
     const puts = Array.from({ length: 1000 }, (_, at) => world.node.replica.propose(putCommand(`k${at}`)));
     const results = await Promise.all(puts);
@@ -67,7 +68,7 @@ describe("batches", () => {
       replica.propose({ kind: "createBucket", name: "b", owner: "x", location: "" }),
       replica.proposeTogether([]),
       replica.proposeTogether([putCommand("d")]),
-      replica.proposeChunk({ bodyId: "x", sequence: 5, incarnation: "n1.1", bytes: Buffer.from("x") }),
+      replica.proposeChunk(chunkOf("x", 5, Buffer.from("x"))),
     ]);
     const kinds = answers.map((answer) => (Array.isArray(answer) ? answer.map(({ kind }) => kind) : answer));
     expect(kinds).toMatchObject([
@@ -85,7 +86,11 @@ describe("batches", () => {
     await using world = await openNodeWithBucket(newMachine(), { payloadEntriesMax: 10 });
     const { replica } = world.node;
     const group = Array.from({ length: 250 }, (_, at) => putCommand(`g${at}`));
-    await Promise.all([replica.propose(putCommand("a")), replica.proposeTogether(group), replica.propose(putCommand("z"))]);
+    await Promise.all([
+      replica.propose(putCommand("a")),
+      replica.proposeTogether(group),
+      replica.propose(putCommand("z")),
+    ]);
     expect(world.entries).toEqual([1, 250, 1]);
   });
 
@@ -98,8 +103,7 @@ describe("batches", () => {
       const command = putCommand("same", Buffer.from(String(at)));
       if (at % 3 === 0) puts.push(replica.propose(command));
       else if (at % 3 === 1) puts.push(replica.proposeTogether([command, putCommand("other")]));
-      const bytes = Buffer.from([at]);
-      chunks.push(replica.proposeChunk({ bodyId: "x", sequence: at, incarnation: "n1.1", bytes }));
+      chunks.push(replica.proposeChunk(chunkOf("x", at, Buffer.from([at]))));
     }
     await Promise.all(puts);
     expect((await Promise.all(chunks)).every(({ kind }) => kind === "done")).toBe(true);
@@ -115,8 +119,8 @@ describe("batches", () => {
     const { replica } = world.node;
     const proposals = Array.from({ length: count }, (_, at) => {
       const bytes = Buffer.alloc(size, at);
-      const chunk = { bodyId: `x${at}`, sequence: 0, incarnation: "n1.1", bytes };
-      return kind === "chunks" ? replica.proposeChunk(chunk) : replica.propose(putCommand(`k${at}`, bytes));
+      if (kind === "commands") return replica.propose(putCommand(`k${at}`, bytes));
+      return replica.proposeChunk(chunkOf(`x${at}`, 0, bytes));
     });
     await Promise.all(proposals);
     expect(Math.max(...world.logWrites)).toBeLessThan(6 * MIB);
@@ -206,7 +210,7 @@ describe("stopping", () => {
 });
 
 describe("a broken disk", () => {
-  test("ends the node once: what was under way is unknown, what waited did not happen, later is unavailable", async () => {
+  test("ends the node once: what was under way is unknown, later is unavailable", async () => {
     const world = await openNodeWithBucket();
     const { replica } = world.node;
     const open = closeGate(world);
@@ -238,7 +242,9 @@ test("an apply that cannot go on ends the node and answers everybody", async () 
   const world = await openNodeWithBucket();
   const { index, replica } = world.node;
   index.put(keys.object(1, "bad"), Buffer.from("2 is no layout"));
-  const proposals = ["a", "bad", "c", "d"].map((key) => watch(replica.proposeTogether([putCommand(key), putCommand(key)])));
+  const proposals = ["a", "bad", "c", "d"].map((key) =>
+    watch(replica.proposeTogether([putCommand(key), putCommand(key)])),
+  );
   await settled(200);
   const [first, ...others] = proposals.map(({ state }) => state());
   expect(first).toBe("resolved");

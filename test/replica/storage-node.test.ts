@@ -1,6 +1,6 @@
 /**
- * Promises of a data directory: it comes back from any stop with what was acknowledged, the index is only a copy of
- * the log, and what could lose or falsify something is refused with a reason.
+ * Promises of a data directory: it comes back from any stop with what was acknowledged, the index is only a
+ * copy of the log, and what could lose or falsify something is refused with a reason.
  */
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
@@ -21,7 +21,14 @@ async function put(store: OpenStore, key: string, size: number): Promise<void> {
   const bytes = patternBytes(size, key.length);
   const etag = String(size).padStart(32, "0");
   const body = { kind: "bytes" as const, bytes };
-  await store.service.objects.put({ bucket: "b", key, etag, attributes: NO_ATTRIBUTES, body, condition: none });
+  await store.service.objects.put({
+    bucket: "b",
+    key,
+    etag,
+    attributes: NO_ATTRIBUTES,
+    body,
+    condition: none,
+  });
 }
 
 /** Some segments of objects of all sizes, overwrites and deletes among them. */
@@ -29,7 +36,8 @@ async function fill(store: OpenStore, from = 0): Promise<void> {
   await store.service.buckets.create({ name: "b", owner: "root", location: "" });
   for (let at = from; at < from + 60; at++) {
     await put(store, `k${at % 40}`, (at * 397) % 20_000);
-    if (at % 7 === 0) await store.service.objects.delete({ bucket: "b", key: `k${at % 30}`, condition: none });
+    if (at % 7 === 0)
+      await store.service.objects.delete({ bucket: "b", key: `k${at % 30}`, condition: none });
   }
 }
 

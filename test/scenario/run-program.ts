@@ -1,6 +1,6 @@
 /**
- * Runs a program to its end and keeps what it said. A program that cannot be started, or does not end in time,
- * is an outcome like any other, so that whoever asked can say it in one line.
+ * Runs a program to its end and keeps what it said. A program that cannot be started, or does not end in
+ * time, is an outcome like any other, so that whoever asked can say it in one line.
  */
 import { spawn } from "node:child_process";
 
@@ -21,7 +21,10 @@ export type RunOptions = {
 
 const TIMEOUT_MS = 120_000;
 
-/** What this machine has set for its own clients and servers (bundles, proxies, profiles) is none of the test's. */
+/**
+ * What this machine has set for its own clients and servers (bundles, proxies, profiles) is none of the
+ * test's.
+ */
 const KEPT = ["PATH", "HOME", "LANG", "TMPDIR"];
 
 export function plainEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {

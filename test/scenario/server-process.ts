@@ -1,6 +1,6 @@
 /**
- * The real program as a process of its own, on free ports and a data directory of its own. It can be killed and
- * started again on the same directory; `stop` is what an operator does, and must end it cleanly and soon.
+ * The real program as a process of its own, on free ports and a data directory of its own. It can be killed
+ * and started again on the same directory; `stop` is what an operator does, and must end it cleanly and soon.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";

@@ -62,7 +62,9 @@ describe("a footer", () => {
     const footer = { ...footerOf([1, 2, 3]), lastIndex: logIndex(99) };
     const bytes = encodeFooter(footer);
     const trailer = trailerIn(bytes) as Trailer;
-    expect(() => readOffsetTable(bytes.subarray(0, trailer.tableBytes), trailer)).toThrow("3 offsets for 10..99");
+    expect(() => readOffsetTable(bytes.subarray(0, trailer.tableBytes), trailer)).toThrow(
+      "3 offsets for 10..99",
+    );
   });
 
   test("is not found in other bytes, and not in too few or too many", () => {

@@ -17,7 +17,20 @@ import { chainOf, forgeHeader, makeChain, makeRecord, patternBytes } from "./rec
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const sizes = [0, 1, 2, 40, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 128 * KIB, MIB - 1, MIB, MIB + 1, 5 * MIB + 17];
+const sizes = [
+  0,
+  1,
+  2,
+  40,
+  64 * KIB - 1,
+  64 * KIB,
+  64 * KIB + 1,
+  128 * KIB,
+  MIB - 1,
+  MIB,
+  MIB + 1,
+  5 * MIB + 17,
+];
 
 /** Header and payload both sound: what every reader asks. */
 function isSound(record: Buffer): boolean {
@@ -51,7 +64,9 @@ describe("round trip", () => {
   });
 
   test("only payloads beyond one block have a table", () => {
-    const blocks = [0, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES, MIB].map((size) => blockTableBytes(size));
+    const blocks = [0, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES, MIB].map((size) =>
+      blockTableBytes(size),
+    );
     expect(blocks).toEqual([0, 0, 8, 8, 64]);
   });
 });

@@ -1,7 +1,8 @@
 /**
- * What a power cut leaves of a recorded disk. Walks an operation log, keeps apart what is stable and what is not,
- * and makes images: new disks that hold everything stable and a choice of the rest. Any subset of the volatile
- * effects may have arrived, writes torn at the boundaries of sectors; index stores may lose whole batches.
+ * What a power cut leaves of a recorded disk. Walks an operation log, keeps apart what is stable and what is
+ * not, and makes images: new disks that hold everything stable and a choice of the rest. Any subset of the
+ * volatile effects may have arrived, writes torn at the boundaries of sectors; index stores may lose whole
+ * batches.
  */
 import { applyRows } from "./sim-index-state.ts";
 import { directoryOf } from "./disk-operation.ts";
@@ -17,7 +18,9 @@ export type CrashChoices = {
   readonly effects: "all" | "none" | "some";
   /** How those writes arrived: as a whole, cut off, or as any set of their sectors. */
   readonly tears: "whole" | "prefix" | "sectors";
-  /** Which index batches are lost beside one that was under way: none, the last ones, some from the middle. */
+  /**
+   * Which index batches are lost beside one that was under way: none, the last ones, some from the middle.
+   */
   readonly batches: "kept" | "lostEnd" | "lostMiddle";
 };
 
@@ -141,7 +144,9 @@ export class DiskHistory {
     return count;
   }
 
-  /** A disk as it may be found after a power cut at this position; `batches` tells what its index is made of. */
+  /**
+   * A disk as it may be found after a power cut at this position; `batches` tells what its index is made of.
+   */
   image(choices: CrashChoices, random: SimRandom): { readonly disk: SimDisk; readonly batches: string } {
     const arrives = (): boolean =>
       choices.effects === "all" || (choices.effects === "some" && random.chance(0.5));

@@ -1,6 +1,7 @@
 /**
- * The log of everything a simulated machine did to its disk, in order. An operation stands where it began; `done`
- * stands where it returned. What a crash may leave of it is decided from this log alone (disk-history.ts).
+ * The log of everything a simulated machine did to its disk, in order. An operation stands where it began;
+ * `done` stands where it returned. What a crash may leave of it is decided from this log alone
+ * (disk-history.ts).
  */
 
 export type DiskOperation =
@@ -15,7 +16,9 @@ export type DiskOperation =
     }
   | { readonly kind: "truncate"; readonly inode: number; readonly size: number }
   | { readonly kind: "sync"; readonly inode: number }
-  /** The system dropped what it could not write, and believes the file clean: no later sync brings it back. */
+  /**
+   * The system dropped what it could not write, and believes the file clean: no later sync brings it back.
+   */
   | { readonly kind: "syncFailed"; readonly inode: number }
   | { readonly kind: "rename"; readonly from: string; readonly to: string }
   | { readonly kind: "remove"; readonly path: string }

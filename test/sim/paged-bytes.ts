@@ -1,6 +1,6 @@
 /**
- * The bytes of a simulated file, in pages that forks share until one of them writes: thousands of crash images of
- * one history cost what they differ in. A page that is not there is zeros.
+ * The bytes of a simulated file, in pages that forks share until one of them writes: thousands of crash
+ * images of one history cost what they differ in. A page that is not there is zeros.
  */
 import { createHash } from "node:crypto";
 

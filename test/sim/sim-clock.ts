@@ -1,7 +1,7 @@
 /**
  * The Clock port in virtual time. Time stands still while anything can run and jumps to the next sleeper when
- * nothing can, so an hour takes milliseconds and always takes the same course. Whoever owns the clock drives it
- * with `run`; everything simulated must wait for this clock or for microtasks, never for the real system.
+ * nothing can, so an hour takes milliseconds and always takes the same course. Whoever owns the clock drives
+ * it with `run`; everything simulated must wait for this clock or for microtasks, never for the real system.
  */
 import type { Clock } from "../../src/ports/clock.ts";
 
@@ -17,7 +17,9 @@ export class SimClock implements Clock {
   #order = 0;
   /** What users' clocks show beside the time that passed; may be set to anything. */
   wallOffsetMs = 0;
-  /** How long looking at the clock takes: with some milliseconds the code under test believes in a slow disk. */
+  /**
+   * How long looking at the clock takes: with some milliseconds the code under test believes in a slow disk.
+   */
   lookMs: () => number = () => 0;
 
   nowMs(): number {

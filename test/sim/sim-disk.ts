@@ -1,11 +1,12 @@
 /**
- * The Disk port in memory, with the manners of a real disk: bytes are volatile until their file's sync returned
- * (at once when the write returns, for a durable file), names until their directory's. Every effect is recorded;
- * disk-history.ts makes crash images of the record. Faults: `capacityBytes` fills up, `fault` fails what it likes.
- * Directories themselves are stable when `makeDirectory` returns, as the port says.
+ * The Disk port in memory, with the manners of a real disk: bytes are volatile until their file's sync
+ * returned (at once when the write returns, for a durable file), names until their directory's. Every effect
+ * is recorded; disk-history.ts makes crash images of the record. Faults: `capacityBytes` fills up, `fault`
+ * fails what it likes. Directories themselves are stable when `makeDirectory` returns, as the port says.
  */
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../../src/ports/disk.ts";
-import { OperationLog, directoryOf } from "./disk-operation.ts";
+import { directoryOf } from "./disk-operation.ts";
+import type { OperationLog } from "./disk-operation.ts";
 import { PagedBytes } from "./paged-bytes.ts";
 import { SimIndexState } from "./sim-index-state.ts";
 
@@ -53,8 +54,8 @@ export class SimDisk implements Disk {
   }
 
   /**
-   * The process that used the disk dies at once: nothing it began returns, nothing it still tries has an effect,
-   * its locks are free. What it wrote is there for the next process, and as volatile as before.
+   * The process that used the disk dies at once: nothing it began returns, nothing it still tries has an
+   * effect, its locks are free. What it wrote is there for the next process, and as volatile as before.
    */
   async kill(): Promise<void> {
     this.#down = true;
@@ -204,6 +205,13 @@ export class SimDisk implements Disk {
   *files(): Generator<readonly [path: string, bytes: PagedBytes]> {
     for (const path of [...this.#names.keys()].toSorted())
       yield [path, (this.#names.get(path) as Inode).bytes];
+  }
+
+  /** Rot: overwrites bytes behind everybody's back, under open handles too. */
+  damage(path: string, position: number, bytes: Uint8Array): void {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new SimDiskError("ENOENT", path);
+    inode.bytes.write(bytes, position);
   }
 
   /** For images: a file that is there and stable. */

@@ -1,7 +1,7 @@
 /**
- * The IndexStore port over a SimDisk: batches are atomic, and stable when `write` returns. What a crash leaves of
- * them (LevelDB was seen to lose whole batches, from the end and from the middle) is chosen by disk-history.ts.
- * Like LevelDB, a handle refuses every write after one that failed.
+ * The IndexStore port over a SimDisk: batches are atomic, and stable when `write` returns. What a crash
+ * leaves of them (LevelDB was seen to lose whole batches, from the end and from the middle) is chosen by
+ * disk-history.ts. Like LevelDB, a handle refuses every write after one that failed.
  */
 import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../../src/ports/index-store.ts";
 import { SimDiskError } from "./sim-disk.ts";

@@ -1,7 +1,7 @@
 /**
- * The Random port from a seed, and the draws that tests make. The same seed gives the same sequence for ever, on
- * every machine: a failing run is repeated by its seed alone. The generator is sfc32, which is small, fast and
- * passes the usual batteries.
+ * The Random port from a seed, and the draws that tests make. The same seed gives the same sequence for ever,
+ * on every machine: a failing run is repeated by its seed alone. The generator is sfc32, which is small, fast
+ * and passes the usual batteries.
  */
 import type { Random } from "../../src/ports/random.ts";
 

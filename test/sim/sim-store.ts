@@ -1,6 +1,6 @@
 /**
- * A storage node and its service over simulated ports: the code of production, nothing of the machine. A failure
- * that would end the process is kept in `fatal`.
+ * A storage node and its service over simulated ports: the code of production, nothing of the machine. A
+ * failure that would end the process is kept in `fatal`.
  */
 import { StorageNode } from "../../src/replica/storage-node.ts";
 import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";

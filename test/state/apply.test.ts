@@ -1,4 +1,7 @@
-/** Promises of apply that deserve an example of their own: order within an entry, conditions, bodies in pages. */
+/**
+ * Promises of apply that deserve an example of their own: order within an entry, conditions, bodies in
+ * pages.
+ */
 import { describe, expect, test } from "vitest";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import type { Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
@@ -10,6 +13,7 @@ import { crc32c } from "../../src/base/crc.ts";
 import { RecordType } from "../../src/segment/record.ts";
 import { recount } from "./recount.ts";
 import { StateWorld } from "./state-world.ts";
+import { chunkOf } from "./chunk-of.ts";
 
 const ETAG = "9".repeat(32);
 
@@ -49,7 +53,7 @@ function inlineText(world: StateWorld, key: string): string | undefined {
 /** A staged body of `chunks` chunks of 10 bytes. */
 function stage(world: StateWorld, bodyId: string, chunks: number): CommandBody {
   for (let sequence = 0; sequence < chunks; sequence++) {
-    world.applyChunk({ bodyId, sequence, incarnation: "n1.1", bytes: Buffer.alloc(10, sequence) });
+    world.applyChunk(chunkOf(bodyId, sequence, Buffer.alloc(4, sequence), Buffer.alloc(6, sequence)));
   }
   return { kind: "stored", bodyId, size: chunks * 10 };
 }
@@ -125,7 +129,7 @@ describe("staged bodies", () => {
   test("a body that lacks a chunk is not named", () => {
     const world = withBucket();
     const body = stage(world, "x", 2);
-    world.applyChunk({ bodyId: "x", sequence: 3, incarnation: "n1.1", bytes: Buffer.alloc(10) });
+    world.applyChunk(chunkOf("x", 3, Buffer.alloc(10)));
     expect(world.apply([put("a", "", { body: { ...body, size: 30 } as CommandBody })])).toEqual([
       { kind: "bodyGone" },
     ]);
@@ -135,8 +139,7 @@ describe("staged bodies", () => {
     const world = withBucket();
     const body = stage(world, "x", 2);
     world.apply([{ kind: "abortBody", bodyId: "x" }]);
-    const more = { bodyId: "x", sequence: 2, incarnation: "n1.1", bytes: Buffer.alloc(10) };
-    expect(world.applyChunk(more)).toEqual({ kind: "bodyGone" });
+    expect(world.applyChunk(chunkOf("x", 2, Buffer.alloc(10)))).toEqual({ kind: "bodyGone" });
     expect(world.apply([put("a", "", { body })])).toEqual([{ kind: "bodyGone" }]);
     expect(recount(world.view.rows)).toEqual([]);
   });
@@ -202,7 +205,11 @@ describe("segments", () => {
     const world = withBucket();
     world.applyBlank(RecordType.seal);
     world.applyBlank(RecordType.noop);
-    const segments = world.machine.segments.all.map(({ firstIndex, entries, cut }) => [firstIndex, entries, cut]);
+    const segments = world.machine.segments.all.map(({ firstIndex, entries, cut }) => [
+      firstIndex,
+      entries,
+      cut,
+    ]);
     expect(segments).toEqual([
       [1, 2, true],
       [3, 1, false],
@@ -213,7 +220,9 @@ describe("segments", () => {
   test("an entry that is not the next one is refused", () => {
     const world = withBucket();
     const position = world.log[0]?.position;
-    expect(() => world.machine.applyBlank(position as NonNullable<typeof position>)).toThrow("entry 1 where 2");
+    expect(() => world.machine.applyBlank(position as NonNullable<typeof position>)).toThrow(
+      "entry 1 where 2",
+    );
   });
 
   test("overwritten and deleted bodies are no longer live", () => {

@@ -118,9 +118,8 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   }),
 );
 
-export const chunk: fc.Arbitrary<Chunk> = fc.record({
-  bodyId: text,
-  sequence: fc.nat(100_000),
-  incarnation: text,
-  bytes,
-});
+const pieces = fc.array(bytes, { maxLength: 4 });
+
+export const chunk: fc.Arbitrary<Chunk> = fc
+  .record({ bodyId: text, sequence: fc.nat(100_000), incarnation: text, pieces })
+  .map((fields) => ({ ...fields, length: Buffer.concat(fields.pieces).length }));

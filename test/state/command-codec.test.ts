@@ -1,4 +1,6 @@
-/** Promises of the log's payloads: a command comes back as it was, and its body stands where it is said to. */
+/**
+ * Promises of the log's payloads: a command comes back as it was, and its body stands where it is said to.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
@@ -8,7 +10,10 @@ import type { Command } from "../../src/state/command.ts";
 import * as arbitrary from "./arbitraries.ts";
 
 /** As an entry is encoded: time, count, commands; and what `encodeCommand` said of each body. */
-function encoded(commands: readonly Command[], timeMs = 0): { payload: Buffer; bodyOffsets: readonly number[] } {
+function encoded(
+  commands: readonly Command[],
+  timeMs = 0,
+): { payload: Buffer; bodyOffsets: readonly number[] } {
   const writer = new ByteWriter(16);
   writer.varint(timeMs);
   writer.varint(commands.length);
@@ -76,8 +81,10 @@ describe("chunks", () => {
         const decoded = decodeChunk(payload);
         expect(decoded.timeMs).toBe(timeMs);
         expect(decoded.bodyOffset).toBe(start);
-        expect({ ...decoded.chunk, bytes: Uint8Array.from(decoded.chunk.bytes) }).toEqual(chunk);
-        expect(new ByteReader(payload, start).bytes(chunk.bytes.length)).toEqual(Buffer.from(chunk.bytes));
+        const whole = Buffer.concat(chunk.pieces);
+        const joined = Buffer.concat(decoded.chunk.pieces);
+        expect({ ...decoded.chunk, pieces: [joined] }).toEqual({ ...chunk, pieces: [whole] });
+        expect(new ByteReader(payload, start).bytes(chunk.length)).toEqual(whole);
       }),
     );
   });

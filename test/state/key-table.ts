@@ -1,4 +1,7 @@
-/** Every key prefix that the state writes, from the functions that make keys; and the look into the map of src. */
+/**
+ * Every key prefix that the state writes, from the functions that make keys; and the look into the map of
+ * src.
+ */
 import { keys } from "../../src/state/keys.ts";
 
 /** One key of each kind. A new kind without a sample does not compile. */
@@ -21,7 +24,10 @@ const samples = {
   segment: keys.segment(1),
 } satisfies { readonly [Kind in keyof typeof keys]: string };
 
-/** "object/", "bucket/", ... each once. The ring of flush marks belongs to the store and stands in the table too. */
+/**
+ * "object/", "bucket/", ... each once. The ring of flush marks belongs to the store and stands in the table
+ * too.
+ */
 export const keyPrefixes: readonly string[] = [
   ...new Set([...Object.values(samples).map((key) => key.slice(0, key.indexOf("/") + 1)), "mark/"]),
 ];

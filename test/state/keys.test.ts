@@ -1,4 +1,7 @@
-/** Promises of the key layout: order is that of UTF-8 bytes, ranges hold exactly what begins with their prefix. */
+/**
+ * Promises of the key layout: order is that of UTF-8 bytes, ranges hold exactly what begins with their
+ * prefix.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keys, prefixRange, ranges } from "../../src/state/keys.ts";
@@ -6,13 +9,19 @@ import { keys, prefixRange, ranges } from "../../src/state/keys.ts";
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 /** Characters on both sides of every border of UTF-8 and UTF-16, NUL excepted. */
-const edges = ["\x01", "/", "a", "b", "\x7f", "\x80", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff"].concat([
-  "\u{10000}",
-  "\u{103ff}",
-  "\u{1f3ff}",
-  "\u{1f600}",
-  "\u{10ffff}",
-]);
+const edges = [
+  "\x01",
+  "/",
+  "a",
+  "b",
+  "\x7f",
+  "\x80",
+  "\u07ff",
+  "\u0800",
+  "\ud7ff",
+  "\ue000",
+  "\uffff",
+].concat(["\u{10000}", "\u{103ff}", "\u{1f3ff}", "\u{1f600}", "\u{10ffff}"]);
 const keyText = fc.oneof(
   fc.string({ unit: fc.constantFrom(...edges), maxLength: 6 }),
   fc.string({ unit: "grapheme", maxLength: 10 }).map((text) => text.replaceAll("\0", "")),
@@ -67,12 +76,20 @@ describe("prefix ranges", () => {
     );
   });
 
-  test.each(edges)("a prefix that ends in %j holds its own continuations and its neighbours are outside", (end) => {
-    const { from, to } = prefixRange(`p/${end}`);
-    const inside = (key: string): boolean => byBytes(key, from) >= 0 && byBytes(key, to) < 0;
-    expect([inside(`p/${end}`), inside(`p/${end}x`), inside(`p/${end}\u{10ffff}`)]).toEqual([true, true, true]);
-    for (const other of edges.filter((edge) => edge !== end)) expect(inside(`p/${other}`), other).toBe(false);
-  });
+  test.each(edges)(
+    "a prefix that ends in %j holds its own continuations and its neighbours are outside",
+    (end) => {
+      const { from, to } = prefixRange(`p/${end}`);
+      const inside = (key: string): boolean => byBytes(key, from) >= 0 && byBytes(key, to) < 0;
+      expect([inside(`p/${end}`), inside(`p/${end}x`), inside(`p/${end}\u{10ffff}`)]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      for (const other of edges.filter((edge) => edge !== end))
+        expect(inside(`p/${other}`), other).toBe(false);
+    },
+  );
 
   test("of one bucket never hold keys of another", () => {
     const bucketId = fc.nat(100_000);

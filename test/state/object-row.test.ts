@@ -102,7 +102,7 @@ describe("an object row", () => {
       body: { kind: "empty" },
       attributes: { ...NO_ATTRIBUTES, metadata: [["m", "x".repeat(count)]] },
     });
-    // Counts of headers and metadata, the name, two length bytes, the checksum code: 7 bytes beside the value.
+    // Two counts, the name and two lengths, the checksum code: 7 bytes beside the value.
     const fits = ROW_ATTRIBUTES_BYTES_MAX - 7;
     expect(encodeObject(withMetadata(fits)).detail).toBeUndefined();
     expect(encodeObject(withMetadata(fits + 1)).detail).toBeDefined();

@@ -1,6 +1,6 @@
 /**
- * What must be true of the rows after every entry, found by looking at all of them: counters and live bytes agree
- * with a recount, every reference is counted, and no row is left that nothing leads to.
+ * What must be true of the rows after every entry, found by looking at all of them: counters and live bytes
+ * agree with a recount, every reference is counted, and no row is left that nothing leads to.
  */
 import { ObjectFlag, decodeObject } from "../../src/state/object-row.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
@@ -39,7 +39,8 @@ class Recount {
     this.#bodies();
     this.#segments();
     this.#reapRows();
-    for (const key of this.#all.keys()) if (!this.#known.has(key)) this.problems.push(`nothing leads to ${key}`);
+    for (const key of this.#all.keys())
+      if (!this.#known.has(key)) this.problems.push(`nothing leads to ${key}`);
     return this.problems;
   }
 
@@ -141,7 +142,8 @@ class Recount {
       const key = keys.bodyExtents(id, page);
       const bytes = this.#all.get(key);
       if (led) this.#known.add(key);
-      if (bytes !== undefined) extents = extents.concat(unpackExtents(rows.bodyExtents.decode(bytes).extents));
+      if (bytes !== undefined)
+        extents = extents.concat(unpackExtents(rows.bodyExtents.decode(bytes).extents));
     }
     this.#expect(`extents of body ${id}`, extents.length, row.extentCount);
     for (const { index, length } of extents) this.#addLive(index, length);

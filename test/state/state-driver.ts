@@ -1,13 +1,13 @@
 /**
- * Turns arbitrary steps into entries that a real gateway could have proposed, gives them to the state machine and
- * to the model, and compares the two after each.
+ * Turns arbitrary steps into entries that a real gateway could have proposed, gives them to the state
+ * machine and to the model, and compares the two after each.
  */
 import fc from "fast-check";
 import { expect } from "vitest";
 import { crc32c } from "../../src/base/crc.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import type { Attributes } from "../../src/state/attributes.ts";
-import type { Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
+import type { Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
 import { decodeObject } from "../../src/state/object-row.ts";
 import type { PartRun } from "../../src/state/object-row.ts";
@@ -15,6 +15,7 @@ import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
 import { recount } from "./recount.ts";
 import { StateModel } from "./state-model.ts";
 import { StateWorld } from "./state-world.ts";
+import { chunkOf } from "./chunk-of.ts";
 
 /** Small numbers that the driver reads as it needs: which bucket, which key, how large, ... */
 export type Step = {
@@ -67,6 +68,8 @@ function pick<Item>(items: readonly Item[], at: number): Item {
 
 export class StateDriver {
   readonly world = new StateWorld();
+  /** Told every answer of the state machine. */
+  onAnswer: (command: string, result: CommandResult) => void = () => undefined;
   readonly model = new StateModel();
   /** Chunks sent per body: a gateway sends each sequence number once. */
   readonly #sent = new Map<string, { count: number; size: number }>();
@@ -92,9 +95,15 @@ export class StateDriver {
     }
     if (commands.length > 0) {
       const wanted = this.model.commands(commands, this.#timeMs);
-      expect(this.world.apply(commands, this.#timeMs)).toEqual(wanted);
+      expect(this.#apply(commands)).toEqual(wanted);
     }
     this.compare();
+  }
+
+  #apply(commands: readonly Command[]): readonly CommandResult[] {
+    const results = this.world.apply(commands, this.#timeMs);
+    for (const [at, result] of results.entries()) this.onAnswer((commands[at] as Command).kind, result);
+    return results;
   }
 
   compare(): void {
@@ -141,10 +150,13 @@ export class StateDriver {
     const sent = this.#sent.get(bodyId) ?? { count: 0, size: 0 };
     const bytes = Buffer.alloc(pick(SIZES, b) + 1, c);
     const sequence = c === 0 && sent.count > 0 ? sent.count + 1 : sent.count;
-    const chunk = { bodyId, sequence, incarnation: "n1.1", bytes };
+    const chunk = chunkOf(bodyId, sequence, bytes.subarray(0, c), bytes.subarray(c));
     const result = this.model.chunk(chunk, this.#timeMs);
-    if (result.kind === "done") this.#sent.set(bodyId, { count: sequence + 1, size: sent.size + bytes.length });
-    expect(this.world.applyChunk(chunk, this.#timeMs)).toEqual(result);
+    if (result.kind === "done")
+      this.#sent.set(bodyId, { count: sequence + 1, size: sent.size + bytes.length });
+    const answer = this.world.applyChunk(chunk, this.#timeMs);
+    this.onAnswer("chunk", answer);
+    expect(answer).toEqual(result);
   }
 
   #body({ b, c }: Step): CommandBody {
@@ -212,7 +224,9 @@ export class StateDriver {
     return `u${Math.max(0, this.#uploadsMade - 1 - (at % 4))}`;
   }
 
-  /** As a gateway would that validated the parts: all of them, or those with odd numbers; perhaps too early. */
+  /**
+   * As a gateway would that validated the parts: all of them, or those with odd numbers; perhaps too early.
+   */
   #complete({ a, b, c }: Step): Command {
     const uploadId = this.#uploadId(a);
     const upload = this.model.uploads.get(uploadId);
@@ -226,7 +240,17 @@ export class StateDriver {
     const target = { bucket: names?.[0] ?? pick(BUCKETS, a), key: upload?.key ?? pick(KEYS, b) };
     const etag = pick(ETAGS, c);
     const condition = this.#condition(c);
-    return { kind: "completeUpload", ...target, uploadId, revision, runs, size, etag, checksum: undefined, condition };
+    return {
+      kind: "completeUpload",
+      ...target,
+      uploadId,
+      revision,
+      runs,
+      size,
+      etag,
+      checksum: undefined,
+      condition,
+    };
   }
 
   /** What housekeeping proposes for the rows as they are now. */
@@ -260,7 +284,7 @@ export class StateDriver {
   #sweep(): void {
     for (const command of this.#doomed) {
       this.model.see(this.#timeMs);
-      this.world.apply([command], this.#timeMs);
+      this.#apply([command]);
     }
     this.#doomed = [];
   }

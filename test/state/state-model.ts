@@ -1,6 +1,6 @@
 /**
- * What the state machine means, as plainly as it can be said: objects that hold objects. No rows, no counters, no
- * reaping in steps: what lost its last reference is gone at once.
+ * What the state machine means, as plainly as it can be said: objects that hold objects. No rows, no
+ * counters, no reaping in steps: what lost its last reference is gone at once.
  */
 import type { Chunk, Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
 
@@ -37,7 +37,7 @@ export class StateModel {
     const body = this.#bodies.get(chunk.bodyId) ?? { chunks: 0, size: 0, open: true };
     if (!body.open || body.chunks !== chunk.sequence) return { kind: "bodyGone" };
     body.chunks++;
-    body.size += chunk.bytes.length;
+    body.size += chunk.length;
     this.#bodies.set(chunk.bodyId, body);
     return { kind: "done" };
   }

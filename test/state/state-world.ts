@@ -1,6 +1,7 @@
 /**
- * The state machine over plain maps, with the real layout of the log beneath: entries are encoded into segments
- * of a few KiB and applied as the proposer applies them; `replayed` applies the same bytes once more from scratch.
+ * The state machine over plain maps, with the real layout of the log beneath: entries are encoded into
+ * segments of a few KiB and applied as the proposer applies them; `replayed` applies the same bytes once
+ * more from scratch.
  */
 import { logIndex, term } from "../../src/base/units.ts";
 import { pendingEntry, encodeEntry } from "../../src/replica/entry.ts";
@@ -65,7 +66,8 @@ export class StateWorld {
     }
     const batch = new LogBatch();
     const index = logIndex(this.log.length + 1);
-    const encode = entry && ((writer: LogBatch["writer"], start: number) => encodeEntry(writer, entry, start));
+    const encode =
+      entry && ((writer: LogBatch["writer"], start: number) => encodeEntry(writer, entry, start));
     const position = batch.add(this.#segment, { type, index, term: term(1) }, encode, this.#segmentBytesMax);
     const start = position.recordOffset - (batch.pieces[0]?.fileOffset ?? 0);
     const record = batch.writer.take().subarray(start);

@@ -1,11 +1,14 @@
 /**
- * A disk that fails on purpose: the real one, asked before each operation whether it may. The hook throws what
- * the system would; nothing of the refused operation happens.
+ * A disk that fails on purpose: the real one, asked before each operation whether it may. The hook throws
+ * what the system would; nothing of the refused operation happens.
  */
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import type { Disk, DiskFile, DirectoryLock, OpenMode } from "../../src/ports/disk.ts";
 
-export type DiskOperation = { readonly kind: "open" | "write" | "sync" | "read" | "space"; readonly path: string };
+export type DiskOperation = {
+  readonly kind: "open" | "write" | "sync" | "read" | "space";
+  readonly path: string;
+};
 
 export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: on purpose`), { code });

@@ -1,4 +1,6 @@
-/** An index store whose writes and reads wait or fail as a test wants it: a decorated real or simulated one. */
+/**
+ * An index store whose writes and reads wait or fail as a test wants it: a decorated real or simulated one.
+ */
 import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../../src/ports/index-store.ts";
 
 export class GatedIndexStore implements IndexStore {

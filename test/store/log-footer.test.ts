@@ -1,6 +1,6 @@
 /**
- * Promises of sealing: a cut segment gets its footer sooner or later, whatever happened to the first attempt, and
- * a footer that is damaged never costs an entry, wherever its segment stands.
+ * Promises of sealing: a cut segment gets its footer sooner or later, whatever happened to the first
+ * attempt, and a footer that is damaged never costs an entry, wherever its segment stands.
  */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";

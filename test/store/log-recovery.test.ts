@@ -1,6 +1,6 @@
 /**
- * Promises of coming back: what was written is there after any stop; above the acknowledged mark a torn tail is
- * dropped; at or below it damage is refused, with the file and the entry in the message.
+ * Promises of coming back: what was written is there after any stop; above the acknowledged mark a torn tail
+ * is dropped; at or below it damage is refused, with the file and the entry in the message.
  */
 import { mkdir, rm, rename, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
@@ -13,8 +13,7 @@ import { append, cutTo, flipBit, overwrite, sizeOf } from "./bytes-of-files.ts";
 import { makeLog, numbered, openLog, payloadsIn, writeEntries } from "./log-world.ts";
 import { makeRecord } from "../segment/records.ts";
 
-const segment = (directory: string, id: number): string =>
-  `${directory}/${String(id).padStart(10, "0")}.seg`;
+const segment = (directory: string, id: number): string => `${directory}/${String(id).padStart(10, "0")}.seg`;
 const RECORD = recordBytes(300);
 
 /** Opens, reads everything, appends one more entry, opens again: the log is whole and goes on. */
@@ -31,11 +30,14 @@ async function comesBackWith(directory: string, wanted: readonly string[], acked
 }
 
 describe("without damage", () => {
-  test.each([0, 1, 5, 6, 7, 12, 13, 40])("%d entries come back, in as many segments as they take", async (count) => {
-    await using directory = await temporaryDirectory();
-    await makeLog({ directory: directory.path }, numbered(count));
-    await comesBackWith(directory.path, numbered(count), count);
-  });
+  test.each([0, 1, 5, 6, 7, 12, 13, 40])(
+    "%d entries come back, in as many segments as they take",
+    async (count) => {
+      await using directory = await temporaryDirectory();
+      await makeLog({ directory: directory.path }, numbered(count));
+      await comesBackWith(directory.path, numbered(count), count);
+    },
+  );
 
   test("a log that is opened after every single entry is the log that was written at once", async () => {
     await using one = await temporaryDirectory();

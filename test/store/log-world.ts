@@ -57,7 +57,10 @@ export async function writeEntries(log: Log, payloads: readonly (string | Uint8A
 }
 
 /** A log of `payloads` in batches of one, sealed as far as it is cut, closed. */
-export async function makeLog(options: LogOptions, payloads: readonly (string | Uint8Array)[]): Promise<void> {
+export async function makeLog(
+  options: LogOptions,
+  payloads: readonly (string | Uint8Array)[],
+): Promise<void> {
   await using opened = await openLog(options);
   for (const payload of payloads) await writeEntries(opened.log, [payload]);
   await opened.log.sealThrough(opened.log.lastIndex);

@@ -136,24 +136,28 @@ describe("a full disk", () => {
     throw systemError("ENOSPC");
   };
 
-  test.each([1, 2, 3])("before file %d of a batch is waited for, and the batch goes on where it stopped", async (nth) => {
-    await using directory = await temporaryDirectory();
-    const disk = new FailingDisk();
-    await using opened = await openLog({ directory: directory.path, disk });
-    for (const payload of numbered(16)) addEntry(opened.log, payload);
-    let writes = 0;
-    disk.before = ({ kind }) => {
-      if (kind === "write" && ++writes >= nth) full();
-    };
-    for (let attempt = 0; attempt < 3; attempt++) await expect(opened.log.write()).rejects.toThrow("ENOSPC");
-    expect(opened.log.stableIndex).toBe(0);
-    disk.before = () => undefined;
-    await opened.log.write();
-    expect(opened.log.stableIndex).toBe(16);
-    expect(disk.written.map(({ path }) => path.slice(-5))).toEqual(["1.seg", "2.seg", "3.seg"]);
-    await using again = await openLog({ directory: directory.path, ackedIndex: 16 });
-    expect(await payloadsIn(again)).toEqual(numbered(16));
-  });
+  test.each([1, 2, 3])(
+    "before file %d of a batch is waited for, and the batch goes on where it stopped",
+    async (nth) => {
+      await using directory = await temporaryDirectory();
+      const disk = new FailingDisk();
+      await using opened = await openLog({ directory: directory.path, disk });
+      for (const payload of numbered(16)) addEntry(opened.log, payload);
+      let writes = 0;
+      disk.before = ({ kind }) => {
+        if (kind === "write" && ++writes >= nth) full();
+      };
+      for (let attempt = 0; attempt < 3; attempt++)
+        await expect(opened.log.write()).rejects.toThrow("ENOSPC");
+      expect(opened.log.stableIndex).toBe(0);
+      disk.before = () => undefined;
+      await opened.log.write();
+      expect(opened.log.stableIndex).toBe(16);
+      expect(disk.written.map(({ path }) => path.slice(-5))).toEqual(["1.seg", "2.seg", "3.seg"]);
+      await using again = await openLog({ directory: directory.path, ackedIndex: 16 });
+      expect(await payloadsIn(again)).toEqual(numbered(16));
+    },
+  );
 
   test("while a file is made ahead is noticed when the file is needed, and then tried again", async () => {
     await using directory = await temporaryDirectory();

@@ -1,6 +1,6 @@
 /**
- * A clock that a test moves: sleepers wake in the order of their times, each followed by a turn of the event loop
- * so that what they do is done before the next one wakes.
+ * A clock that a test moves: sleepers wake in the order of their times, each followed by a turn of the event
+ * loop so that what they do is done before the next one wakes.
  */
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../src/ports/clock.ts";

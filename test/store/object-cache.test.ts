@@ -64,10 +64,15 @@ describe("apply", () => {
     }
   });
 
-  test("fills empty objects with no bytes at all", () => {
-    const cache = cacheOf();
-    cache.objectWritten("b/k", written(1, 0, { kind: "empty" }), undefined);
-    expect(cache.get("b/k")?.bytes).toHaveLength(0);
+  test("leaves tiny bodies to the first read, and never an older one in their place", () => {
+    for (const body of [{ kind: "empty" }, { kind: "inline", bytes: Buffer.from("y") }] as const) {
+      const cache = cacheOf();
+      cache.objectWritten("b/k", written(1), Buffer.from("x"));
+      cache.objectWritten("b/k", written(2, 1, body), Buffer.from("y"));
+      expect(cache.get("b/k")).toBeUndefined();
+      cache.fill("b/k", stored(2));
+      expect(cache.get("b/k")?.etag).toBe("etag 2");
+    }
   });
 });
 
@@ -150,7 +155,11 @@ test("under any interleaving of applies and slow readers a hit is the current ve
         } else {
           current.set(at, ++version);
           const body = kind === "stream" ? ({ kind: "stored", bodyId: "x" } as const) : undefined;
-          cache.objectWritten(at, written(version, 1, body), body === undefined ? Buffer.from("x") : undefined);
+          cache.objectWritten(
+            at,
+            written(version, 1, body),
+            body === undefined ? Buffer.from("x") : undefined,
+          );
         }
         for (const name of ["b/1", "b/2", "b/3"]) {
           const hit = cache.get(name);

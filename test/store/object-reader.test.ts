@@ -1,6 +1,6 @@
 /**
- * Promises of the way of a read, on a real store: values without waiting where nothing has to be waited for, every
- * kind of body whole and in ranges, and no wrong byte, whatever is overwritten meanwhile.
+ * Promises of the way of a read, on a real store: values without waiting where nothing has to be waited for,
+ * every kind of body whole and in ranges, and no wrong byte, whatever is overwritten meanwhile.
  */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
@@ -18,7 +18,12 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const md5 = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
 
-async function put(store: OpenStore, key: string, bytes: Buffer, attributes: Attributes = NO_ATTRIBUTES): Promise<void> {
+async function put(
+  store: OpenStore,
+  key: string,
+  bytes: Buffer,
+  attributes: Attributes = NO_ATTRIBUTES,
+): Promise<void> {
   const { objects } = store.service;
   const head = { bucket: "b", key, etag: md5(bytes), attributes, condition: { kind: "none" } as const };
   if (bytes.length <= 64 * KIB) {
@@ -30,7 +35,10 @@ async function put(store: OpenStore, key: string, bytes: Buffer, attributes: Att
   await objects.put({ ...head, body: { kind: "written", writer } });
 }
 
-async function withBucket(directory: string, changes: Parameters<typeof openStore>[1] = {}): Promise<OpenStore> {
+async function withBucket(
+  directory: string,
+  changes: Parameters<typeof openStore>[1] = {},
+): Promise<OpenStore> {
   const store = await openStore(directory, changes);
   await store.service.buckets.create({ name: "b", owner: "root", location: "" });
   return store;
@@ -39,7 +47,8 @@ async function withBucket(directory: string, changes: Parameters<typeof openStor
 async function read(store: OpenStore, object: FoundObject, start = 0, end = object.size): Promise<Buffer> {
   const { signal } = new AbortController();
   const pieces: Uint8Array[] = [];
-  for await (const piece of store.service.objects.read(object, { start, end }, { signal })) pieces.push(piece);
+  for await (const piece of store.service.objects.read(object, { start, end }, { signal }))
+    pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
@@ -100,30 +109,35 @@ describe("find", () => {
 });
 
 describe("read", () => {
-  test.each(Object.entries(sizes))("gives a body of kind %s whole and in ranges, also after a restart", async (_, size) => {
-    await using directory = await temporaryDirectory();
-    const body = patternBytes(size);
-    const check = async (store: OpenStore): Promise<void> => {
-      const object = await find(store, "k");
-      expect([object.size, object.etag]).toEqual([size, md5(body)]);
-      expect((await read(store, object)).equals(body)).toBe(true);
-      const points = [0, 1, Math.floor(size / 2), MIB - 1, MIB, MIB + 1, 2 * MIB, size - 1, size];
-      const within = [...new Set(points.filter((point) => point >= 0 && point <= size))].toSorted((a, b) => a - b);
-      for (const start of within) {
-        for (const end of within.filter((point) => point > start)) {
-          const bytes = await read(store, object, start, end);
-          expect(bytes.equals(body.subarray(start, end)), `${start}..${end}`).toBe(true);
+  test.each(Object.entries(sizes))(
+    "gives a body of kind %s whole and in ranges, also after a restart",
+    async (_, size) => {
+      await using directory = await temporaryDirectory();
+      const body = patternBytes(size);
+      const check = async (store: OpenStore): Promise<void> => {
+        const object = await find(store, "k");
+        expect([object.size, object.etag]).toEqual([size, md5(body)]);
+        expect((await read(store, object)).equals(body)).toBe(true);
+        const points = [0, 1, Math.floor(size / 2), MIB - 1, MIB, MIB + 1, 2 * MIB, size - 1, size];
+        const within = [...new Set(points.filter((point) => point >= 0 && point <= size))].toSorted(
+          (a, b) => a - b,
+        );
+        for (const start of within) {
+          for (const end of within.filter((point) => point > start)) {
+            const bytes = await read(store, object, start, end);
+            expect(bytes.equals(body.subarray(start, end)), `${start}..${end}`).toBe(true);
+          }
         }
+      };
+      {
+        await using store = await withBucket(directory.path, { segmentBytes: 2 * MIB });
+        await put(store, "k", body);
+        await check(store);
       }
-    };
-    {
-      await using store = await withBucket(directory.path, { segmentBytes: 2 * MIB });
-      await put(store, "k", body);
+      await using store = await openStore(directory.path, { segmentBytes: 2 * MIB });
       await check(store);
-    }
-    await using store = await openStore(directory.path, { segmentBytes: 2 * MIB });
-    await check(store);
-  });
+    },
+  );
 
   test("gives an object that is overwritten meanwhile to its end", async () => {
     await using directory = await temporaryDirectory();
@@ -133,7 +147,11 @@ describe("read", () => {
     const object = await find(store, "k");
     const { signal } = new AbortController();
     const pieces: Uint8Array[] = [];
-    for await (const piece of store.service.objects.read(object, { start: 0, end: body.length }, { signal })) {
+    for await (const piece of store.service.objects.read(
+      object,
+      { start: 0, end: body.length },
+      { signal },
+    )) {
       if (pieces.length === 0) await put(store, "k", patternBytes(10));
       pieces.push(piece);
     }
@@ -187,7 +205,7 @@ describe("read", () => {
 });
 
 describe("beside writers", () => {
-  test("a reader gets the old object or the new one, never damage, while metadata rows come and go", async () => {
+  test("a reader gets the old object or the new one while metadata rows come and go", async () => {
     await using directory = await temporaryDirectory();
     const attributes = (version: number): Attributes => ({
       ...NO_ATTRIBUTES,

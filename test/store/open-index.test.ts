@@ -1,4 +1,6 @@
-/** Promises of opening the index: one that can be believed is taken, any other is put aside and made again. */
+/**
+ * Promises of opening the index: one that can be believed is taken, any other is put aside and made again.
+ */
 import { readdir, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
@@ -20,7 +22,12 @@ async function open(directory: string): Promise<OpenedIndex> {
 }
 
 /** Flushes as the state index makes them, each with a row of its own; `skip` are left out. */
-async function flush(index: OpenedIndex, from: number, to: number, skip: readonly number[] = []): Promise<void> {
+async function flush(
+  index: OpenedIndex,
+  from: number,
+  to: number,
+  skip: readonly number[] = [],
+): Promise<void> {
   for (let number = from; number <= to; number++) {
     if (skip.includes(number)) continue;
     const batch = index.store.batch();
@@ -98,7 +105,7 @@ test("an index with a damaged mark is made again", async () => {
   await again.store.close();
 });
 
-test("a flipped bit in LevelDB's log never makes a wrong row: the flush is gone, and what followed is not believed", async () => {
+test("a flipped bit in LevelDB's log loses flushes and never makes a wrong row", async () => {
   for (const place of [0.1, 0.4, 0.7, 0.95]) {
     await using directory = await temporaryDirectory();
     const index = await open(directory.path);

@@ -1,9 +1,16 @@
-/** Promises of the pace: some slow reads are accidents, many of them are a disk, and then no read blocks for a while. */
+/**
+ * Promises of the pace: some slow reads are accidents, many of them are a disk, and then no read blocks for
+ * a while.
+ */
 import { expect, test } from "vitest";
 import { ReadPace } from "../../src/store/read-pace.ts";
 import { ManualClock } from "./manual-clock.ts";
 
-function world(): { readonly clock: ManualClock; readonly pace: ReadPace; readonly read: (ms: number) => void } {
+function world(): {
+  readonly clock: ManualClock;
+  readonly pace: ReadPace;
+  readonly read: (ms: number) => void;
+} {
   const clock = new ManualClock();
   const pace = new ReadPace(clock);
   const read = (ms: number): void => {

@@ -1,6 +1,6 @@
 /**
- * Promises of reading bytes back: exactly what was written, for any range, verified before it is handed out; a
- * changed bit anywhere on the way is a DamageError that names file and entry.
+ * Promises of reading bytes back: exactly what was written, for any range, verified before it is handed out;
+ * a changed bit anywhere on the way is a DamageError that names file and entry.
  */
 import { describe, expect, test } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
@@ -112,7 +112,13 @@ describe("ranges of chunks", () => {
     const extent = extentOf(only);
     // Blocks are counted in the payload, so their edges in the body lie before those of the body.
     const edges = [1, 2, 3].map((block) => block * BLOCK_BYTES - OWNER_BYTES);
-    const points = [0, 1, ...edges.flatMap((edge) => [edge - 1, edge, edge + 1]), extent.length - 1, extent.length];
+    const points = [
+      0,
+      1,
+      ...edges.flatMap((edge) => [edge - 1, edge, edge + 1]),
+      extent.length - 1,
+      extent.length,
+    ];
     for (const start of points) {
       for (const end of points.filter((point) => point > start)) {
         const bytes = Buffer.from(await world.reader.readExtent(extent, start, end));
@@ -154,10 +160,12 @@ describe("ranges of chunks", () => {
     const extent = extentOf(only);
     await flipBit(world.path(1), only.position.payloadOffset + 2 * BLOCK_BYTES + 5);
     const second = [BLOCK_BYTES, BLOCK_BYTES + 100] as const;
-    expect(Buffer.from(await world.reader.readExtent(extent, ...second)).equals(only.body.subarray(...second))).toBe(
-      true,
+    expect(
+      Buffer.from(await world.reader.readExtent(extent, ...second)).equals(only.body.subarray(...second)),
+    ).toBe(true);
+    await expect(world.reader.readExtent(extent, 2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 1)).rejects.toThrow(
+      DamageError,
     );
-    await expect(world.reader.readExtent(extent, 2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 1)).rejects.toThrow(DamageError);
     await expect(world.reader.readExtent(extent, 0, extent.length)).rejects.toThrow("chunk in entry 1");
   });
 
@@ -196,8 +204,11 @@ describe("ranges of chunks", () => {
 test("many readers at once get their own bytes", async () => {
   await using world = await openWorld(Array.from({ length: 30 }, (_, at) => 20_000 + at * 1000));
   const reads = world.written.flatMap((each) => [
-    world.reader.readExtent(extentOf(each), 10, 5000).then((bytes) => [bytes, each.body.subarray(10, 5000)] as const),
+    world.reader
+      .readExtent(extentOf(each), 10, 5000)
+      .then((bytes) => [bytes, each.body.subarray(10, 5000)] as const),
     world.reader.read(bodyOf(each)).then((bytes) => [bytes, each.body] as const),
   ]);
-  for (const [bytes, wanted] of await Promise.all(reads)) expect(Buffer.from(bytes).equals(wanted)).toBe(true);
+  for (const [bytes, wanted] of await Promise.all(reads))
+    expect(Buffer.from(bytes).equals(wanted)).toBe(true);
 });

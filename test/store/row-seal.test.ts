@@ -1,4 +1,7 @@
-/** Promises of the row seal: a row comes back under its own key only, and no changed bit in it goes unnoticed. */
+/**
+ * Promises of the row seal: a row comes back under its own key only, and no changed bit in it goes
+ * unnoticed.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DamageError } from "../../src/base/errors.ts";

@@ -1,4 +1,7 @@
-/** Promises of the scan: every record in order, whatever the window, and the first wrong byte ends it with a reason. */
+/**
+ * Promises of the scan: every record in order, whatever the window, and the first wrong byte ends it with a
+ * reason.
+ */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
@@ -12,7 +15,11 @@ import { temporaryDirectory } from "../support/open-store.ts";
 import { flipBit, sizeOf } from "./bytes-of-files.ts";
 import { makeLog } from "./log-world.ts";
 
-type Scanned = { readonly payloads: readonly Buffer[]; readonly offsets: readonly number[]; readonly end: ScanEnd };
+type Scanned = {
+  readonly payloads: readonly Buffer[];
+  readonly offsets: readonly number[];
+  readonly end: ScanEnd;
+};
 
 async function scanned(
   path: string,
@@ -53,7 +60,9 @@ describe("a scan", () => {
   test("gives every record with its place, also those that are larger than the window", async () => {
     await withSegment(async (path) => {
       const { payloads: read, offsets, end } = await scanned(path);
-      expect(read.map((payload, at) => payload.equals(payloads[at] as Buffer))).toEqual(sizes.map(() => true));
+      expect(read.map((payload, at) => payload.equals(payloads[at] as Buffer))).toEqual(
+        sizes.map(() => true),
+      );
       expect(offsets).toEqual(sizes.map((_, at) => offsetOf(at)));
       expect(end).toEqual({ kind: "end", offset: await sizeOf(path) });
     });

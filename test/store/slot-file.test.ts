@@ -1,4 +1,6 @@
-/** Promises of the two-slot files: newest wins, a torn slot costs one value at most, two bad ones are told. */
+/**
+ * Promises of the two-slot files: newest wins, a torn slot costs one value at most, two bad ones are told.
+ */
 import { copyFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
@@ -52,15 +54,18 @@ describe("a slot file", () => {
     await file.close();
   });
 
-  test.each([1, 2, 3, 4])("of %d values loses the newest one at most when its slot is torn", async (count) => {
-    await using directory = await temporaryDirectory();
-    const path = `${directory.path}/a`;
-    const values = ["one", "two", "three", "four"].slice(0, count);
-    await written(path, values);
-    const newestSlot = count % 2 === 1 ? SLOT_B : 0;
-    await overwrite(path, newestSlot + 12, Buffer.alloc(3));
-    expect(await read(path)).toEqual(count === 1 ? ["bothSlotsBad", undefined] : ["valid", values.at(-2)]);
-  });
+  test.each([1, 2, 3, 4])(
+    "of %d values loses the newest one at most when its slot is torn",
+    async (count) => {
+      await using directory = await temporaryDirectory();
+      const path = `${directory.path}/a`;
+      const values = ["one", "two", "three", "four"].slice(0, count);
+      await written(path, values);
+      const newestSlot = count % 2 === 1 ? SLOT_B : 0;
+      await overwrite(path, newestSlot + 12, Buffer.alloc(3));
+      expect(await read(path)).toEqual(count === 1 ? ["bothSlotsBad", undefined] : ["valid", values.at(-2)]);
+    },
+  );
 
   test("keeps the newest value when the older slot is torn", async () => {
     await using directory = await temporaryDirectory();

@@ -1,6 +1,6 @@
 /**
- * A store of its own for each test: real disk, real LevelDB, small bounds unless said otherwise. Disposing closes
- * it; the directory is removed with the last handle on it.
+ * A store of its own for each test: real disk, real LevelDB, small bounds unless said otherwise. Disposing
+ * closes it; the directory is removed with the last handle on it.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,0 +1,110 @@
+/**
+ * Plants each bug of mutants.ts in a copy of the tree and runs the tests that should notice it: `node
+ * test/mutants/run-mutants.ts [NAME ...]`. Prints the table of README.md; exits 1 if a bug lives, if one does
+ * not fit the source any more, or if the tests fail without any.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mutants } from "./mutants.ts";
+import type { Mutant } from "./mutants.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+export type MutantResult = { readonly mutant: Mutant; readonly killed: boolean; readonly note: string };
+
+export async function runMutants(options: {
+  /** All, if empty. */
+  readonly names: readonly string[];
+  readonly onResult?: (result: MutantResult) => void;
+}): Promise<readonly MutantResult[]> {
+  const chosen = mutants.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
+  const tree = await copyTree();
+  try {
+    const files = [...new Set(chosen.flatMap(({ killedBy }) => killedBy))];
+    const baseline = await runTests(tree, files);
+    if (baseline.failed || !baseline.passed) {
+      throw new Error(`the tests fail without any planted bug:\n${baseline.output}`);
+    }
+    const results: MutantResult[] = [];
+    for (const mutant of chosen) {
+      const result = await tryMutant(tree, mutant);
+      results.push(result);
+      options.onResult?.(result);
+    }
+    return results;
+  } finally {
+    await rm(tree, { recursive: true, force: true });
+  }
+}
+
+async function copyTree(): Promise<string> {
+  const tree = await mkdtemp(join(tmpdir(), "mutants-"));
+  for (const name of ["src", "test", "package.json", "tsconfig.json"]) {
+    await cp(join(root, name), join(tree, name), { recursive: true });
+  }
+  await symlink(join(root, "node_modules"), join(tree, "node_modules"));
+  return tree;
+}
+
+async function tryMutant(tree: string, mutant: Mutant): Promise<MutantResult> {
+  const path = join(tree, mutant.file);
+  const source = await readFile(path, "utf8");
+  const places = source.split(mutant.find).length - 1;
+  if (places !== 1) return { mutant, killed: false, note: `stands ${places} times in ${mutant.file}` };
+  await writeFile(
+    path,
+    source.replace(mutant.find, () => mutant.replace),
+  );
+  try {
+    const { failed, output } = await runTests(tree, mutant.killedBy);
+    if (failed) return { mutant, killed: true, note: "" };
+    return { mutant, killed: false, note: output.split("\n").slice(-8).join(" ") };
+  } finally {
+    await writeFile(path, source);
+  }
+}
+
+type TestRun = { readonly failed: boolean; readonly passed: boolean; readonly output: string };
+
+/** A run counts as failed when a test failed: a file that does not even load proves nothing. */
+async function runTests(tree: string, files: readonly string[]): Promise<TestRun> {
+  const vitest = join(tree, "node_modules/vitest/vitest.mjs");
+  const config = ["--config", "test/vitest.config.ts"];
+  const child = spawn(process.execPath, [vitest, "run", ...config, "--bail", "1", ...files], {
+    cwd: tree,
+    env: { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const pieces: Buffer[] = [];
+  child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
+  child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
+  const [code] = (await once(child, "close")) as [number | null];
+  const output = Buffer.concat(pieces).toString("utf8");
+  return { failed: /Tests +.*\d+ failed/.test(output), passed: code === 0, output };
+}
+
+export function mutantTable(results: readonly MutantResult[]): string {
+  return [
+    "| planted bug | what it would do | noticed by | noticed |",
+    "|---|---|---|---|",
+    ...results.map(({ mutant, killed, note }) => {
+      const by = mutant.killedBy.map((file) => file.replace(/^test\//, "")).join(", ");
+      return `| ${mutant.name} | ${mutant.what} | ${by} | ${killed ? "yes" : `NO ${note}`} |`;
+    }),
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  const results = await runMutants({
+    names: process.argv.slice(2),
+    onResult: ({ mutant, killed }) =>
+      process.stderr.write(`${killed ? "noticed" : "LIVES"} ${mutant.name}\n`),
+  });
+  process.stdout.write(`${mutantTable(results)}\n`);
+  const alive = results.filter(({ killed }) => !killed).length;
+  process.stdout.write(`\n${results.length - alive} noticed, ${alive} alive\n`);
+  process.exitCode = alive === 0 ? 0 : 1;
+}
