@@ -7,11 +7,16 @@ import { CHUNK_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "../service/api.ts";
 import type { BodyWriter, ObjectService, PutBody } from "../service/api.ts";
 import type { BodyDigests } from "./body-digests.ts";
 
+const SMALL_PIECE_BYTES = 8 * 1024;
+const JOINT_BYTES = 64 * 1024;
+
 export class BodySink {
   readonly #objects: ObjectService;
   readonly #digests: BodyDigests;
   #pieces: Buffer[] = [];
   #filled = 0;
+  #joint: Buffer | undefined;
+  #joined = 0;
   #writer: BodyWriter | undefined;
   size = 0;
 
@@ -26,7 +31,8 @@ export class BodySink {
     let pending: Promise<void> | undefined;
     for (let at = 0; at < bytes.length;) {
       const count = Math.min(bytes.length - at, CHUNK_BYTES_MAX - this.#filled);
-      this.#pieces.push(bytes.subarray(at, at + count));
+      if (count < SMALL_PIECE_BYTES) this.#join(bytes.subarray(at, at + count));
+      else this.#pieces.push(bytes.subarray(at, at + count));
       at += count;
       this.#filled += count;
       this.size += count;
@@ -36,6 +42,21 @@ export class BodySink {
       }
     }
     return pending;
+  }
+
+  /** Bytes that come in dribs are copied together: a view of each would cost more than its bytes. */
+  #join(bytes: Buffer): void {
+    if (this.#joint === undefined || this.#joined + bytes.length > this.#joint.length) {
+      this.#joint = Buffer.allocUnsafeSlow(JOINT_BYTES);
+      this.#joined = 0;
+    }
+    const start = this.#joined;
+    this.#joined += bytes.copy(this.#joint, start);
+    const last = this.#pieces.at(-1);
+    const follows = last?.buffer === this.#joint.buffer && last.byteOffset + last.length === start;
+    if (follows) this.#pieces.pop();
+    const from = follows ? last.byteOffset : start;
+    this.#pieces.push(this.#joint.subarray(from, this.#joined));
   }
 
   /** After the last byte. */

@@ -112,7 +112,11 @@ test("a stop in the middle of reaping is a clean stop", async () => {
     const before = store.node.index.appliedIndex;
     while (store.node.index.appliedIndex === before) await world.clock.advance(0.1);
     await world.clock.advance(afterMs);
+    // The stop waits for a slow write, while the reaper already gets no more proposals through.
+    world.latencyMs = 5;
+    const late = world.put(store, "late", world.bytes(10));
     await world.close(store);
+    expect(await late).toBe("put");
     expect(store.fatal).toEqual([]);
   }
 });

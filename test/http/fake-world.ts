@@ -31,7 +31,8 @@ export class FakeWriter implements BodyWriter {
   size = 0;
   state: "open" | "aborted" | "named" = "open";
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(pieces: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    const bytes = pieces instanceof Uint8Array ? pieces : Buffer.concat(pieces);
     if (bytes.length > CHUNK_BYTES_MAX) throw new Error("a piece larger than CHUNK_BYTES_MAX");
     this.pieces.push(bytes);
     this.size += bytes.length;

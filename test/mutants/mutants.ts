@@ -188,7 +188,7 @@ const index: readonly Mutant[] = [
     what: "batches that LevelDB lost from the middle are missed by nobody",
     file: "src/store/flush-ring.ts",
     find: "if (mark === undefined) return {",
-    replace: "if (mark === undefined) break; if (mark === undefined) return {",
+    replace: 'if (mark === undefined) return { kind: "whole", newest }; if (mark === undefined) return {',
     killedBy: images,
   },
   {

@@ -39,7 +39,8 @@ async function isFree(port: number): Promise<boolean> {
 /** What a clone would hold: files that are tracked, and in a working tree those that are about to be. */
 async function freshCopy(to: string): Promise<void> {
   await mkdir(to);
-  const script = `git -C "$1" ls-files -co --exclude-standard -z | (cd "$1" && tar --null -T - -c) | tar -x -C "$2"`;
+  const files = `cd "$1" && git ls-files -co --exclude-standard -z`;
+  const script = `${files} | tar --null --files-from - --create --ignore-failed-read | tar --extract -C "$2"`;
   await mustRun("bash", ["-o", "pipefail", "-c", script, "bash", ROOT, to]);
 }
 

@@ -49,7 +49,7 @@ async function filledStore(path: string, end: "stop" | "kill"): Promise<string> 
 async function digests(directory: string): Promise<Readonly<Record<string, string>>> {
   const found: Record<string, string> = {};
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    // LevelDB takes its files over into a new manifest when it is opened, and opening a vote heals its other slot.
+    // LevelDB goes over to a new manifest when it is opened, and opening a vote heals its other slot.
     if (!entry.isFile() || /\/(index|lock)$/.test(entry.parentPath) || entry.name === "vote") continue;
     const path = join(entry.parentPath, entry.name);
     found[path.slice(directory.length)] = createHash("sha256")
@@ -69,7 +69,7 @@ async function flipByte(path: string, at: number): Promise<void> {
 
 const SEGMENT = "log/0000000001.seg";
 
-test("after a clean stop everything matches, exit 0, and log, mark and identity stay as they were", async () => {
+test("after a clean stop everything matches, exit 0, and log and mark stay as they were", async () => {
   await using folder = await temporaryDirectory();
   const directory = await filledStore(folder.path, "stop");
   const before = await digests(directory);

@@ -1,0 +1,80 @@
+/**
+ * `npm run long -- NAME [--seed S] [--count N]`: the counts at their full size. Prints a line for
+ * test/LONG-RUNS.md (date, commit, seed, count, result) and ends with 1 if anything failed. The test run does a
+ * tenth of each, or more.
+ */
+import { execFileSync } from "node:child_process";
+import { parseArgs } from "node:util";
+import { runBitFlips } from "./crash/bit-flips.ts";
+import { runCrashImages } from "./crash/run-crash-images.ts";
+import { runKillNine } from "./crash/kill-nine.ts";
+import { runCutLevelDirectories } from "./crash/level-directories.ts";
+import { runMillionObjects } from "./long/million-objects.ts";
+
+type Outcome = { readonly count: number; readonly failures: readonly string[]; readonly facts: unknown };
+
+type Run = {
+  readonly count: number;
+  readonly run: (options: { readonly seed: string; readonly count: number }) => Promise<Outcome>;
+};
+
+const runs: Readonly<Record<string, Run>> = {
+  "crash-images": {
+    count: 50_000,
+    run: async ({ seed, count }) => {
+      const { failures, distinct, ...facts } = await runCrashImages({ seed, images: count });
+      return { count: distinct, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+    },
+  },
+  "level-directories": {
+    count: 500,
+    run: async ({ seed, count }) => {
+      const { failures, tried, ...facts } = await runCutLevelDirectories({ seed, count });
+      return { count: tried, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+    },
+  },
+  "bit-flips": {
+    count: 2000,
+    run: async ({ seed, count }) => {
+      const { failures, tried, table } = await runBitFlips({ seed, count });
+      return { count: tried, failures: failures.map((failure) => JSON.stringify(failure)), facts: table };
+    },
+  },
+  "kill-nine": {
+    count: 20,
+    run: async ({ seed, count }) => {
+      const { failures, rounds, ...facts } = await runKillNine({ seed, rounds: count });
+      return { count: rounds, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+    },
+  },
+  "million-objects": {
+    count: 1_000_000,
+    run: async ({ count }) => {
+      const { objects, ...facts } = await runMillionObjects({ objects: count });
+      return { count: objects, failures: [], facts };
+    },
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: "string" }, count: { type: "string" } },
+});
+const [name = ""] = positionals;
+const chosen = runs[name];
+if (chosen === undefined) {
+  process.stderr.write(`no long run is called "${name}"; there are ${Object.keys(runs).join(", ")}\n`);
+  process.exit(2);
+}
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+const seed = values.seed ?? commit;
+const start = performance.now();
+const { count, failures, facts } = await chosen.run({ seed, count: Number(values.count ?? chosen.count) });
+const seconds = ((performance.now() - start) / 1000).toFixed(0);
+for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
+const day = new Date().toISOString().slice(0, 10);
+const verdict = failures.length === 0 ? "all hold" : `${failures.length} FAILED`;
+process.stdout.write(
+  `| ${day} | ${commit} | ${name} | ${seed} | ${count} | ${seconds} s | ${verdict} | ${JSON.stringify(facts)} |\n`,
+);
+process.exitCode = failures.length === 0 ? 0 : 1;
