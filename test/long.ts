@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
-import { runBitFlips } from "./crash/bit-flips.ts";
+import { flipTable, runBitFlips } from "./crash/bit-flips.ts";
 import { runCrashImages } from "./crash/run-crash-images.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
@@ -36,15 +36,17 @@ const runs: Readonly<Record<string, Run>> = {
   "bit-flips": {
     count: 2000,
     run: async ({ seed, count }) => {
-      const { failures, tried, table } = await runBitFlips({ seed, count });
+      const counts = await runBitFlips({ seed, count });
+      process.stdout.write(`${flipTable(counts)}\n`);
+      const { failures, tried, table } = counts;
       return { count: tried, failures: failures.map((failure) => JSON.stringify(failure)), facts: table };
     },
   },
   "kill-nine": {
     count: 20,
     run: async ({ seed, count }) => {
-      const { failures, rounds, ...facts } = await runKillNine({ seed, rounds: count });
-      return { count: rounds, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+      const { wrong, rounds, ...facts } = await runKillNine({ seed, rounds: count });
+      return { count: rounds, failures: wrong, facts };
     },
   },
   "million-objects": {

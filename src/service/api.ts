@@ -193,6 +193,8 @@ export type CompleteOutcome =
       readonly size: number;
       readonly etag: string;
     }
+  /** The parts add up to more than an object may have. */
+  | { readonly kind: "entityTooLarge"; readonly size: number }
   /** The parts add up to another size than the client expected. */
   | { readonly kind: "wrongSize"; readonly size: number }
   /** The checksum that the client expected of the whole object is another. */

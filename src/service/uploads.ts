@@ -14,6 +14,7 @@ import type { CompleteOutcome, PartInfo, PutBody, UploadInfo, UploadService } fr
 import type { Bodies } from "./bodies.ts";
 import { checkParts } from "./complete-upload.ts";
 import type { CheckedParts } from "./complete-upload.ts";
+import { OBJECT_BYTES_MAX } from "../s3/names.ts";
 import { unexpected } from "./put-outcome.ts";
 
 /** How often Complete is validated again because parts kept arriving. */
@@ -140,6 +141,7 @@ export class Uploads implements UploadService {
     const parts = found.map((bytes) => (bytes === undefined ? undefined : rows.part.decode(bytes)));
     const checked = checkParts(input.parts, parts, row);
     if (checked.kind !== "checked") return checked;
+    if (checked.size > OBJECT_BYTES_MAX) return { kind: "entityTooLarge", size: checked.size };
     if (input.expectedSize !== undefined && input.expectedSize !== checked.size) {
       return { kind: "wrongSize", size: checked.size };
     }

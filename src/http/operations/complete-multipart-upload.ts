@@ -80,6 +80,8 @@ function answerOutcome(exchange: Exchange, outcome: CompleteOutcome): void {
           ETag: outcome.etag,
         },
       });
+    case "entityTooLarge":
+      throw s3Error("EntityTooLarge", { fields: { ProposedSize: String(outcome.size) } });
     case "wrongSize":
       throw s3Error("InvalidRequest", {
         message: `The object has ${outcome.size} bytes, which is not what x-amz-mp-object-size says`,
