@@ -189,7 +189,7 @@ const index: readonly Mutant[] = [
     file: "src/store/flush-ring.ts",
     find: "if (mark === undefined) return {",
     replace: 'if (mark === undefined) return { kind: "whole", newest }; if (mark === undefined) return {',
-    killedBy: images,
+    killedBy: ["store/flush-ring.test.ts"],
   },
   {
     name: "row-check-skipped",
