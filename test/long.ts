@@ -1,7 +1,7 @@
 /**
  * `npm run long -- NAME [--seed S] [--count N]`: the counts at their full size. Prints a line for
- * test/LONG-RUNS.md (date, commit, seed, count, result) and ends with 1 if anything failed. The test run does a
- * tenth of each, or more.
+ * test/LONG-RUNS.md (date, commit, seed, count, result) and ends with 1 if anything failed. The test run does
+ * a tenth of each, or more.
  */
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -76,7 +76,6 @@ const seconds = ((performance.now() - start) / 1000).toFixed(0);
 for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
 const day = new Date().toISOString().slice(0, 10);
 const verdict = failures.length === 0 ? "all hold" : `${failures.length} FAILED`;
-process.stdout.write(
-  `| ${day} | ${commit} | ${name} | ${seed} | ${count} | ${seconds} s | ${verdict} | ${JSON.stringify(facts)} |\n`,
-);
+const cells = [day, commit, name, seed, count, `${seconds} s`, verdict, JSON.stringify(facts)];
+process.stdout.write(`| ${cells.join(" | ")} |\n`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -60,14 +60,19 @@ export async function readNodeFile(disk: Disk, directory: string): Promise<NodeF
   return parseNode(bytes, path);
 }
 
+/** Nothing is written into a directory that is somebody else's, not even a lock. */
+export async function refuseForeign(disk: Disk, directory: string): Promise<void> {
+  const names = await disk.list(directory);
+  if (names.includes("node.json")) return;
+  const foreign = names.find((name) => !OWN_NAMES.has(name));
+  if (foreign === undefined) return;
+  throw new RefusedError(
+    `${directory} is not empty and not a data directory (it holds ${foreign}): give an empty or new one`,
+  );
+}
+
 async function freshNode(options: NodeFileOptions): Promise<NodeFile> {
-  const foreign = (await options.disk.list(options.directory)).filter((name) => !OWN_NAMES.has(name));
-  if (foreign.length > 0) {
-    throw new RefusedError(
-      `${options.directory} is not empty and not a data directory (it holds ${foreign[0]}): ` +
-        "give an empty or new one",
-    );
-  }
+  await refuseForeign(options.disk, options.directory);
   const id = (): string => Buffer.from(options.random.bytes(8)).toString("hex");
   const { nodeId, segmentBytes } = options;
   return { format: DATA_FORMAT, clusterId: id(), lineage: id(), nodeId, incarnation: 0, segmentBytes };

@@ -34,7 +34,7 @@ import { Applier } from "./applier.ts";
 import { DiskGuard, RESERVE } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { openNodeFile } from "./node-file.ts";
+import { openNodeFile, refuseForeign } from "./node-file.ts";
 import type { NodeFile } from "./node-file.ts";
 import { replay } from "./replay.ts";
 import { Replica } from "./replica.ts";
@@ -181,6 +181,7 @@ const REPLICA_LOOP = 3;
 async function openFiles(options: StorageNodeOptions): Promise<Opened> {
   const { disk, directory, random, nodeId, segmentBytes, logger } = options;
   await disk.makeDirectory(directory);
+  await refuseForeign(disk, directory);
   const lock = await disk.lock(`${directory}/lock`);
   if (lock === undefined) {
     throw new RefusedError(`another process uses ${directory}. Stop it, or give this one its own --data-dir`);

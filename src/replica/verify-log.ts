@@ -18,6 +18,7 @@ import type { ScanEnd } from "../store/segment-scan.ts";
 
 export type LogReport = {
   readonly entries: number;
+  readonly lastTerm: number;
   readonly segments: number;
   readonly bytes: number;
   readonly tornBytes: number;
@@ -25,6 +26,7 @@ export type LogReport = {
 };
 
 type Walk = {
+  lastTerm: number;
   next: number;
   chain: ChainValue;
   bytes: number;
@@ -35,7 +37,15 @@ type Walk = {
 
 export async function verifyLog(disk: Disk, directory: string, ackedIndex: number): Promise<LogReport> {
   const files = new SegmentFiles(disk, directory);
-  const walk: Walk = { next: 1, chain: CHAIN_START, bytes: 0, tornBytes: 0, problems: [], ackedIndex };
+  const walk: Walk = {
+    lastTerm: 0,
+    next: 1,
+    chain: CHAIN_START,
+    bytes: 0,
+    tornBytes: 0,
+    problems: [],
+    ackedIndex,
+  };
   const ids = await files.list();
   for (const [at, id] of ids.entries()) {
     const path = files.path(id);
@@ -58,8 +68,8 @@ export async function verifyLog(disk: Disk, directory: string, ackedIndex: numbe
   if (entries < ackedIndex) {
     walk.problems.push(`the log ends at entry ${entries}; entries up to ${ackedIndex} were acknowledged`);
   }
-  const { bytes, tornBytes, problems } = walk;
-  return { entries, segments: ids.length, bytes, tornBytes, problems };
+  const { bytes, tornBytes, problems, lastTerm } = walk;
+  return { entries, lastTerm, segments: ids.length, bytes, tornBytes, problems };
 }
 
 type Place = {
@@ -101,7 +111,8 @@ async function verifySegment(file: DiskFile, place: Place, walk: Walk): Promise<
   const { scanEnd, digest } = await scanAll(file, end, walk);
   walk.bytes += size;
   if (trailer !== undefined) {
-    await checkTable(file, place, { trailer, end }, walk);
+    // Torn off by a crash, or damaged: the entries tell as much, and the next start writes it again.
+    if (!(await isTableSound(file, trailer, end))) walk.tornBytes += size - end;
     return checkSealed(place, trailer, walk, { scanEnd, digest });
   }
   if (scanEnd.kind === "end") return true;
@@ -132,22 +143,16 @@ async function scanAll(
     const step = await scan.next();
     if (step.done) return { scanEnd: step.value, digest: hash.digest() };
     hash.update(step.value.headerBytes);
+    walk.lastTerm = step.value.header.term;
     walk.next = step.value.header.index + 1;
     walk.chain = step.value.chain;
   }
 }
 
-async function checkTable(
-  file: DiskFile,
-  place: Place,
-  { trailer, end }: { readonly trailer: Trailer; readonly end: number },
-  walk: Walk,
-): Promise<void> {
+async function isTableSound(file: DiskFile, trailer: Trailer, start: number): Promise<boolean> {
   const table = Buffer.alloc(trailer.tableBytes);
-  await file.read(table, end);
-  if (crc32c(table) !== trailer.tableCheck) {
-    walk.problems.push(`${place.path}: the offset table is damaged; the next start writes it again`);
-  }
+  await file.read(table, start);
+  return crc32c(table) === trailer.tableCheck;
 }
 
 function checkSealed(

@@ -4,6 +4,7 @@
  * the next start will do about it.
  */
 import { RefusedError } from "../base/errors.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import { AckedFile } from "../store/acked-file.ts";
@@ -31,7 +32,8 @@ export async function verifyStore(options: VerifyOptions): Promise<VerifyReport>
   if (lock === undefined) throw new RefusedError(`a process uses ${directory}: stop it first`);
   try {
     const lines = [`node ${node.nodeId} of cluster ${node.clusterId}, data format ${node.format}`];
-    const problems = [...(await verifyMarks(options, lines)), ...(await verifyRows(options, lines))];
+    const log = await verifyMarks(options, lines);
+    const problems = [...log.problems, ...(await verifyRows(options, log.entries, lines))];
     lines.push(...problems.map((problem) => `DAMAGED ${problem}`));
     lines.push(problems.length === 0 ? "everything matches" : `${problems.length} problems`);
     return { ok: problems.length === 0, lines };
@@ -40,32 +42,48 @@ export async function verifyStore(options: VerifyOptions): Promise<VerifyReport>
   }
 }
 
-async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<readonly string[]> {
+type LogFindings = { readonly entries: number; readonly problems: readonly string[] };
+
+async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<LogFindings> {
   const { disk, directory } = options;
   const problems: string[] = [];
-  let ackedIndex = 0;
-  try {
-    const vote = await VoteFile.open(disk, `${directory}/vote`);
-    await vote.close();
-    lines.push(`vote: term ${vote.vote.term}`);
-    const acked = await AckedFile.open(disk, `${directory}/acked`);
-    ackedIndex = acked.index;
-    await acked.close();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    problems.push(error.message);
-  }
+  const votedTerm = await read(
+    problems,
+    0,
+    async () => (await VoteFile.peek(disk, `${directory}/vote`)).term,
+  );
+  const ackedIndex = await read(problems, 0, () => AckedFile.peek(disk, `${directory}/acked`));
   const log = await verifyLog(disk, `${directory}/log`, ackedIndex);
   lines.push(
     `log: ${log.entries} entries in ${log.segments} segments, ${log.bytes} bytes, ` +
-      `acknowledged up to ${ackedIndex}`,
+      `acknowledged up to ${ackedIndex}, voted in term ${votedTerm}`,
   );
-  if (log.tornBytes > 0)
+  if (log.lastTerm > votedTerm) {
+    problems.push(`the log reaches term ${log.lastTerm}, the vote only ${votedTerm}: the start refuses that`);
+  }
+  if (log.tornBytes > 0) {
     lines.push(`a torn tail of ${log.tornBytes} bytes will be dropped at the next start`);
-  return [...problems, ...log.problems];
+  }
+  return { entries: log.entries, problems: [...problems, ...log.problems] };
 }
 
-async function verifyRows(options: VerifyOptions, lines: string[]): Promise<readonly string[]> {
+/** A file that is missing or damaged is a problem, and the rest is looked at all the same. */
+async function read(problems: string[], otherwise: number, peek: () => Promise<number>): Promise<number> {
+  try {
+    return await peek();
+  } catch (error) {
+    if (error instanceof RefusedError) problems.push(error.message);
+    else if (systemErrorCode(error) === "ENOENT") problems.push((error as Error).message);
+    else throw error;
+    return otherwise;
+  }
+}
+
+async function verifyRows(
+  options: VerifyOptions,
+  logEntries: number,
+  lines: string[],
+): Promise<readonly string[]> {
   const { disk, directory } = options;
   const hint = "the next start makes the index again from the log";
   const table = await checkTables(disk, `${directory}/index`);
@@ -81,6 +99,9 @@ async function verifyRows(options: VerifyOptions, lines: string[]): Promise<read
     const ring = await readRing(store);
     if (ring.kind === "broken") return [`index: ${ring.reason}; ${hint}`];
     const applied = ring.kind === "empty" ? 0 : ring.newest.after;
+    if (applied > logEntries) {
+      return [`index: applied up to ${applied}, but the log ends at ${logEntries}: the start refuses that`];
+    }
     const report = await verifyIndex(store, files);
     lines.push(
       `index: ${report.rows} rows, ${report.objects} objects, ${report.bodiesRead} bodies read, ` +

@@ -23,13 +23,16 @@ export class AckedFile {
     const slots = await SlotFile.open(disk, path);
     if (slots.state === "bothSlotsBad") {
       await slots.close();
-      throw new RefusedError(
-        `both slots of ${path} are damaged: what was acknowledged cannot be told from a torn tail. ` +
-          `Run "thermocline verify"; if it finds no damage, remove the file`,
-      );
+      throw bothSlotsBad(path);
     }
-    const { payload } = slots;
-    return new AckedFile(slots, logIndex(payload === undefined ? 0 : new ByteReader(payload).varint()));
+    return new AckedFile(slots, decodeMark(slots.payload));
+  }
+
+  /** What an existing file says, without touching it. */
+  static async peek(disk: Disk, path: string): Promise<LogIndex> {
+    const { state, payload } = await SlotFile.peek(disk, path);
+    if (state === "bothSlotsBad") throw bothSlotsBad(path);
+    return decodeMark(payload);
   }
 
   /** The newest stable mark. */
@@ -47,4 +50,15 @@ export class AckedFile {
   async close(): Promise<void> {
     await this.#slots.close();
   }
+}
+
+function decodeMark(payload: Buffer | undefined): LogIndex {
+  return logIndex(payload === undefined ? 0 : new ByteReader(payload).varint());
+}
+
+function bothSlotsBad(path: string): RefusedError {
+  return new RefusedError(
+    `both slots of ${path} are damaged: what was acknowledged cannot be told from a torn tail. ` +
+      `Run "thermocline verify"; if it finds no damage, remove the file`,
+  );
 }

@@ -25,29 +25,35 @@ export class SlotFile {
   #nextSlot = 0;
   readonly state: SlotFileState;
 
-  private constructor(file: DiskFile, slots: readonly [Slot | undefined, Slot | undefined], empty: boolean) {
+  private constructor(file: DiskFile, read: ReadSlots) {
     this.#file = file;
-    const [a, b] = slots;
-    const newestIsB = b !== undefined && (a === undefined || b.sequence > a.sequence);
-    this.#newest = newestIsB ? b : a;
-    this.#nextSlot = newestIsB ? 0 : 1;
-    this.state = this.#newest !== undefined ? "valid" : empty ? "fresh" : "bothSlotsBad";
+    this.#newest = read.newest;
+    this.#nextSlot = read.nextSlot;
+    this.state = read.state;
   }
 
   static async open(disk: Disk, path: string): Promise<SlotFile> {
     const file = await disk.open(path, "durable");
-    const bytes = Buffer.alloc(2 * SLOT_STRIDE);
-    let count: number;
     try {
-      count = await file.read(bytes, 0);
+      return new SlotFile(file, await readSlots(file));
     } catch (error) {
       await file.close();
       throw error;
     }
-    const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_STRIDE)] as const;
-    // A file that was created, but whose first write never became stable, is as good as none.
-    const empty = count === 0 || bytes.every((byte) => byte === 0);
-    return new SlotFile(file, [slots[0], slots[1]], empty);
+  }
+
+  /** What an existing file says, without touching it. */
+  static async peek(
+    disk: Disk,
+    path: string,
+  ): Promise<{ readonly state: SlotFileState; readonly payload: Buffer | undefined }> {
+    const file = await disk.open(path, "read");
+    try {
+      const { state, newest } = await readSlots(file);
+      return { state, payload: newest?.payload };
+    } finally {
+      await file.close();
+    }
   }
 
   /** The newest stable value. */
@@ -73,6 +79,25 @@ export class SlotFile {
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+type ReadSlots = {
+  readonly newest: Slot | undefined;
+  readonly nextSlot: number;
+  readonly state: SlotFileState;
+};
+
+async function readSlots(file: DiskFile): Promise<ReadSlots> {
+  const bytes = Buffer.alloc(2 * SLOT_STRIDE);
+  const count = await file.read(bytes, 0);
+  const a = readSlot(bytes, 0);
+  const b = readSlot(bytes, SLOT_STRIDE);
+  const newestIsB = b !== undefined && (a === undefined || b.sequence > a.sequence);
+  const newest = newestIsB ? b : a;
+  // A file that was created, but whose first write never became stable, is as good as none.
+  const empty = count === 0 || bytes.every((byte) => byte === 0);
+  const state = newest !== undefined ? "valid" : empty ? "fresh" : "bothSlotsBad";
+  return { newest, nextSlot: newestIsB ? 0 : 1, state };
 }
 
 function encodeSlot(sequence: number, payload: Uint8Array): Buffer {

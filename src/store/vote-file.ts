@@ -26,10 +26,7 @@ export class VoteFile {
     const slots = await SlotFile.open(disk, path);
     if (slots.state === "bothSlotsBad") {
       await slots.close();
-      throw new RefusedError(
-        `both slots of ${path} are damaged: this node may have voted and forgotten it. ` +
-          "Restore the file from a backup of this very moment, or rejoin as a new node",
-      );
+      throw bothSlotsBad(path);
     }
     const { payload } = slots;
     if (payload === undefined) return new VoteFile(slots, { term: term(0), votedFor: undefined });
@@ -39,9 +36,14 @@ export class VoteFile {
       await slots.close();
       throw error;
     }
-    const reader = new ByteReader(payload);
-    const vote = { term: term(reader.varint()), votedFor: reader.text() || undefined };
-    return new VoteFile(slots, vote);
+    return new VoteFile(slots, decodeVote(payload));
+  }
+
+  /** What an existing file says, without healing it. */
+  static async peek(disk: Disk, path: string): Promise<Vote> {
+    const { state, payload } = await SlotFile.peek(disk, path);
+    if (state === "bothSlotsBad") throw bothSlotsBad(path);
+    return payload === undefined ? { term: term(0), votedFor: undefined } : decodeVote(payload);
   }
 
   /** Stable twice when it returns. */
@@ -55,4 +57,16 @@ export class VoteFile {
   async close(): Promise<void> {
     await this.#slots.close();
   }
+}
+
+function decodeVote(payload: Buffer): Vote {
+  const reader = new ByteReader(payload);
+  return { term: term(reader.varint()), votedFor: reader.text() || undefined };
+}
+
+function bothSlotsBad(path: string): RefusedError {
+  return new RefusedError(
+    `both slots of ${path} are damaged: this node may have voted and forgotten it. ` +
+      "Restore the file from a backup of this very moment, or rejoin as a new node",
+  );
 }

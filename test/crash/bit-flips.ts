@@ -74,11 +74,11 @@ export function flipTable({ table }: BitFlipCounts): string {
 
 /**
  * Where every byte stands under a checksum that `verify` reads. Other places hold padding, a second slot, or
- * what LevelDB drops without a word and the log has again; a trailer that is none is made again at the next
- * start.
+ * what LevelDB drops without a word and the log has again; the next start makes a footer again.
  */
 function mustBeNamed(place: string): boolean {
-  const segment = place.includes("segment") && place !== "sealed segment, its trailer";
+  const footer = place === "sealed segment, its trailer" || place === "sealed segment, its offset table";
+  const segment = place.includes("segment") && !footer;
   return segment || place === "index, a table" || place === "node.json";
 }
 
@@ -108,6 +108,7 @@ async function placesIn(directory: string): Promise<readonly Place[]> {
     const status = await stat(`${directory}/${name}`);
     if (!status.isFile() || status.size === 0 || name === "reserve") continue;
     if (name.startsWith("log/")) places.push(...(await placesInSegment(directory, name, status.size)));
+    else if (name.endsWith(".ldb")) places.push(...placesInTable(name, status.size));
     else places.push({ kind: kindOf(name), path: name, start: 0, end: status.size });
     // Most of these two files is padding: the slots get their share.
     if (name === "vote" || name === "acked") {
@@ -118,8 +119,15 @@ async function placesIn(directory: string): Promise<readonly Place[]> {
   return places;
 }
 
+/** Its footer is half padding. */
+function placesInTable(path: string, size: number): readonly Place[] {
+  return [
+    { kind: "index, a table", path, start: 0, end: size - 48 },
+    { kind: "index, a table's footer", path, start: size - 48, end: size },
+  ];
+}
+
 function kindOf(name: string): string {
-  if (name.endsWith(".ldb")) return "index, a table";
   if (/index\/\d+\.log$/.test(name)) return "index, its log";
   if (name.startsWith("index/MANIFEST")) return "index, the manifest";
   if (name.startsWith("lock/")) return "lock";

@@ -81,7 +81,7 @@ describe("the ring", () => {
       return await readRing(store);
     };
     expect(await readRing(store)).toMatchObject({ kind: "whole", newest: { number: last } });
-    // A lost flush shows the mark that stood in its place one round earlier: no harm at the end of the ring ...
+    // A lost flush shows the mark that stood in its place a round earlier: no harm at the ring's end ...
     const older = marks(500, 500)[0] as FlushMark;
     const lostNewest = await change(markKey(last), older);
     expect(lostNewest).toMatchObject({ kind: "whole", newest: { number: last - 1 } });
