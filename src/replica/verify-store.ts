@@ -47,13 +47,13 @@ type LogFindings = { readonly entries: number; readonly problems: readonly strin
 async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<LogFindings> {
   const { disk, directory } = options;
   const problems: string[] = [];
-  const votedTerm = await read(
-    problems,
-    0,
-    async () => (await VoteFile.peek(disk, `${directory}/vote`)).term,
-  );
-  const ackedIndex = await read(problems, 0, () => AckedFile.peek(disk, `${directory}/acked`));
+  const missing: string[] = [];
+  const found = { problems, missing };
+  const votedTerm = await read(found, async () => (await VoteFile.peek(disk, `${directory}/vote`)).term);
+  const ackedIndex = await read(found, () => AckedFile.peek(disk, `${directory}/acked`));
   const log = await verifyLog(disk, `${directory}/log`, ackedIndex);
+  // Without entries their files are only what a first start had no time for.
+  if (log.entries > 0) problems.push(...missing);
   lines.push(
     `log: ${log.entries} entries in ${log.segments} segments, ${log.bytes} bytes, ` +
       `acknowledged up to ${ackedIndex}, voted in term ${votedTerm}`,
@@ -67,15 +67,18 @@ async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<Log
   return { entries: log.entries, problems: [...problems, ...log.problems] };
 }
 
-/** A file that is missing or damaged is a problem, and the rest is looked at all the same. */
-async function read(problems: string[], otherwise: number, peek: () => Promise<number>): Promise<number> {
+/** What a file says, or 0: one that is missing or damaged is told, and the rest is looked at all the same. */
+async function read(
+  found: { readonly problems: string[]; readonly missing: string[] },
+  peek: () => Promise<number>,
+): Promise<number> {
   try {
     return await peek();
   } catch (error) {
-    if (error instanceof RefusedError) problems.push(error.message);
-    else if (systemErrorCode(error) === "ENOENT") problems.push((error as Error).message);
+    if (error instanceof RefusedError) found.problems.push(error.message);
+    else if (systemErrorCode(error) === "ENOENT") found.missing.push((error as Error).message);
     else throw error;
-    return otherwise;
+    return 0;
   }
 }
 
