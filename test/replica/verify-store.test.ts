@@ -1,0 +1,38 @@
+/** What `verify` tells and leaves alone: it needs no more than to read, and the start must not know better. */
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
+import { NodeDisk } from "../../src/adapters/node-disk.ts";
+import { verifyStore } from "../../src/replica/verify-store.ts";
+import type { VerifyReport } from "../../src/replica/verify-store.ts";
+import { openStore, temporaryDirectory } from "../support/open-store.ts";
+
+async function verify(directory: string): Promise<VerifyReport> {
+  const openIndexStore = (path: string): Promise<LevelIndexStore> => LevelIndexStore.open(path);
+  return await verifyStore({ disk: new NodeDisk(), directory, openIndexStore });
+}
+
+async function fill(directory: string): Promise<void> {
+  await using store = await openStore(directory);
+  await store.service.buckets.create({ name: "bucket", owner: "root", location: "" });
+}
+
+test.each(["vote", "acked"])("a missing %s file is told and not made", async (name) => {
+  await using directory = await temporaryDirectory();
+  await fill(directory.path);
+  expect((await verify(directory.path)).ok).toBe(true);
+  await rm(`${directory.path}/${name}`);
+  const report = await verify(directory.path);
+  expect(report.ok).toBe(false);
+  expect(report.lines.join("\n")).toContain(name);
+  expect(await readdir(directory.path)).not.toContain(name);
+});
+
+test("nothing is written into a directory that is somebody else's", async () => {
+  await using directory = await temporaryDirectory();
+  const foreign = `${directory.path}/photos`;
+  await mkdir(foreign);
+  await writeFile(`${foreign}/cat.jpg`, "meow");
+  await expect(openStore(foreign)).rejects.toThrow("is not empty and not a data directory");
+  expect(await readdir(foreign)).toEqual(["cat.jpg"]);
+});
