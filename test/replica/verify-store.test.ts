@@ -1,4 +1,4 @@
-/** What `verify` tells and leaves alone: it needs no more than to read, and the start must not know better. */
+/** What `verify` tells and leaves alone: it only reads, and the start must not know better than it. */
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
