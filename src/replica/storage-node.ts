@@ -5,11 +5,9 @@
  */
 import { RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";
-import type { Clock } from "../ports/clock.ts";
 import { systemErrorCode } from "../ports/disk.ts";
 import type { DirectoryLock, Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
-import type { Logger } from "../ports/logger.ts";
 import type { Random } from "../ports/random.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { RawNode } from "../raft/raw-node.ts";
@@ -17,47 +15,36 @@ import { AckedFile } from "../store/acked-file.ts";
 import { Log } from "../store/log.ts";
 import { recoverLog } from "../store/log-recovery.ts";
 import type { RecoveredLog } from "../store/log-recovery.ts";
-import { ObjectCache } from "../store/object-cache.ts";
-import { ObjectReader } from "../store/object-reader.ts";
+import type { ObjectCache } from "../store/object-cache.ts";
+import type { ObjectReader } from "../store/object-reader.ts";
 import { openIndex } from "../store/open-index.ts";
 import type { OpenedIndex } from "../store/open-index.ts";
-import { ReadPace } from "../store/read-pace.ts";
-import { ReadPins } from "../store/read-pins.ts";
-import { RecordReader } from "../store/record-reader.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
-import { StateIndex } from "../store/state-index.ts";
+import type { StateIndex } from "../store/state-index.ts";
 import { VoteFile } from "../store/vote-file.ts";
-import { ranges } from "../state/keys.ts";
-import { StateMachine } from "../state/state-machine.ts";
+import type { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
-import { Applier } from "./applier.ts";
 import { DiskGuard, RESERVE } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { openNodeFile, refuseForeign } from "./node-file.ts";
 import type { NodeFile } from "./node-file.ts";
+import { openState } from "./open-state.ts";
+import type { OpenState, StateOptions } from "./open-state.ts";
 import { replay } from "./replay.ts";
 import { Replica } from "./replica.ts";
 
-export type StorageNodeOptions = {
+export type StorageNodeOptions = StateOptions & {
   readonly directory: string;
   readonly nodeId: string;
   readonly segmentBytes: number;
-  readonly cacheBytesMax: number;
-  readonly overlayRowsMax: number;
-  readonly overlayBytesMax: number;
-  readonly iteratorsMax: number;
   readonly payloadEntriesMax: number;
   readonly batchBytesMax: number;
   readonly pendingWritesMax: number;
   readonly pendingBytesMax: number;
-  /** Threads of the pool that reads may hold. */
-  readonly readThreadsMax: number;
   readonly disk: Disk;
   readonly openIndexStore: (path: string) => Promise<IndexStore>;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
   readonly telemetry: Telemetry;
   /** The node found something that forbids going on; the process has to end. */
   readonly onFatal: (error: unknown) => void;
@@ -249,16 +236,11 @@ async function withReserve<Result>(
   }
 }
 
-type Parts = {
+type Parts = OpenState & {
   readonly opened: Opened;
-  readonly index: StateIndex;
-  readonly state: StateMachine;
-  readonly cache: ObjectCache;
-  readonly reader: ObjectReader;
   readonly guard: DiskGuard;
   readonly log: Log;
   readonly raft: RawNode<PendingEntry>;
-  readonly applier: Applier;
   readonly acked: AckedWriter;
   readonly replica: Replica;
   readonly housekeeping: Housekeeping;
@@ -266,28 +248,12 @@ type Parts = {
 
 async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Parts> {
   const { disk, directory, clock, logger } = options;
-  const pace = new ReadPace(clock);
-  const index = new StateIndex({
-    pace,
-    store: opened.index.store,
-    reopen: reopener(options),
-    clock,
-    logger,
-    appliedIndex: opened.index.appliedIndex,
-    flushNumber: opened.index.flushNumber,
-    rowsMax: options.overlayRowsMax,
-    bytesMax: options.overlayBytesMax,
-    iteratorsMax: options.iteratorsMax,
-  });
-  const cache = new ObjectCache({ bytesMax: options.cacheBytesMax });
-  const state = new StateMachine(index, cache);
-  await loadSegments(index, state);
-  const pins = new ReadPins();
-  const records = new RecordReader(opened.files, state.segments, { readsMax: options.readThreadsMax });
-  const reader = new ObjectReader({ index, cache, buckets: state.buckets, records, pace, pins });
+  const { files } = opened;
+  const applied = await openState(options, { opened: opened.index, files, reopen: reopener(options) });
+  const { index, state, pins, applier } = applied;
   const segmentBytesMax = opened.node.segmentBytes;
   const guard = new DiskGuard({ disk, directory, segmentBytesMax, clock, logger });
-  const log = new Log({ disk, files: opened.files, segmentBytesMax, recovered: opened.recovered });
+  const log = new Log({ disk, files, segmentBytesMax, recovered: opened.recovered });
   const { vote } = opened.vote;
   const raft = new RawNode<PendingEntry>({
     id: options.nodeId,
@@ -297,7 +263,6 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     lastTerm: opened.recovered.lastTerm,
     appliedIndex: logIndex(opened.index.appliedIndex),
   });
-  const applier = new Applier({ index, state, clock });
   const acked = new AckedWriter(opened.acked, clock);
   const replica = new Replica({
     raft,
@@ -316,7 +281,7 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
   });
   const incarnation = incarnationOf(opened.node);
   const housekeeping = new Housekeeping({ replica, index, state, pins, clock, logger, incarnation });
-  return { opened, index, state, cache, reader, guard, log, raft, applier, acked, replica, housekeeping };
+  return { ...applied, opened, guard, log, raft, acked, replica, housekeeping };
 }
 
 function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {
@@ -326,19 +291,6 @@ function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<Ind
     await old.close();
     return await options.openIndexStore(`${options.directory}/index`);
   };
-}
-
-async function loadSegments(index: StateIndex, state: StateMachine): Promise<void> {
-  const iterator = await index.iterate(ranges.segments);
-  try {
-    for (;;) {
-      const page = await iterator.next(1000);
-      if (page.length === 0) return;
-      for (const [key, value] of page) state.segments.load(key, value);
-    }
-  } finally {
-    await iterator.close();
-  }
 }
 
 function startLoops(options: StorageNodeOptions, parts: Parts): Loops {
