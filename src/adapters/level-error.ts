@@ -6,6 +6,7 @@
 const CODES = [
   ["No space left on device", "ENOSPC"],
   ["Disk quota exceeded", "EDQUOT"],
+  ["File too large", "EFBIG"],
   ["Too many open files", "EMFILE"],
   ["Permission denied", "EACCES"],
   ["Cannot allocate memory", "ENOMEM"],

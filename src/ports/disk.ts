@@ -59,3 +59,14 @@ export function systemErrorCode(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | undefined)?.code;
   return typeof code === "string" ? code : undefined;
 }
+
+const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/**
+ * Whether a disk, a quota or a limit on file sizes had no room. The system says so before it takes the bytes,
+ * so nothing is in doubt: the same write may be made again once there is room.
+ */
+export function isOutOfSpace(error: unknown): boolean {
+  const code = systemErrorCode(error);
+  return code !== undefined && OUT_OF_SPACE.has(code);
+}

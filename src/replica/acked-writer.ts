@@ -4,7 +4,7 @@
  */
 import type { LogIndex } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace } from "../ports/disk.ts";
 import type { AckedFile } from "../store/acked-file.ts";
 
 const BEHIND_MS = 5;
@@ -52,7 +52,7 @@ export class AckedWriter {
       await this.#file.write(this.#target);
     } catch (error) {
       // The file has its blocks already; should a full disk show here all the same, the mark only lags.
-      if (systemErrorCode(error) !== "ENOSPC") throw error;
+      if (!isOutOfSpace(error)) throw error;
     }
   }
 

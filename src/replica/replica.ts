@@ -9,7 +9,7 @@ import { assert } from "../base/assert.ts";
 import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
 import type { LogIndex } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
@@ -216,8 +216,8 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
         await log.write();
         break;
       } catch (error) {
-        if (systemErrorCode(error) !== "ENOSPC") throw error;
-        await this.#waitForSpace();
+        if (!isOutOfSpace(error)) throw error;
+        await this.#waitForSpace(error);
       }
     }
     this.#diskFull = false;
@@ -225,10 +225,10 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     raft.persistedEntries(log.stableIndex, log.stableTerm);
   }
 
-  async #waitForSpace(): Promise<void> {
+  async #waitForSpace(error: unknown): Promise<void> {
     const { guard, clock, logger } = this.#options;
     if (await guard.releaseReserve()) return;
-    if (!this.#diskFull) logger.error("the disk is full: the log waits for space");
+    if (!this.#diskFull) logger.error("the disk is full: the log waits for space", { reason: String(error) });
     this.#diskFull = true;
     this.#queue.rejectAll(new BusyError("the disk is full: writes are refused until there is space"));
     await clock.sleep(FULL_DISK_RETRY_MS);

@@ -5,7 +5,7 @@
  */
 import { RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace } from "../ports/disk.ts";
 import type { DirectoryLock, Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import type { Random } from "../ports/random.ts";
@@ -24,7 +24,7 @@ import type { StateIndex } from "../store/state-index.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
-import { DiskGuard, RESERVE } from "./disk-guard.ts";
+import { DiskGuard, RESERVE, expectRoom } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { openNodeFile, refuseForeign } from "./node-file.ts";
@@ -225,7 +225,7 @@ async function withReserve<Result>(
   try {
     return await work();
   } catch (error) {
-    if (systemErrorCode(error) !== "ENOSPC") throw error;
+    if (!isOutOfSpace(error)) throw error;
     if (!(await disk.list(directory)).includes(RESERVE)) {
       const message = `there is no space for ${directory}: free some, nothing in it is damaged`;
       throw new RefusedError(message, { cause: error });
@@ -288,6 +288,8 @@ function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<Ind
   return async (old) => {
     const { freeBytes } = await options.disk.space(options.directory);
     if (freeBytes < REOPEN_BYTES_MIN) throw new Error(`only ${freeBytes} bytes are free`);
+    // Once the old one is closed there is no way back to it.
+    await expectRoom(options.disk, options.directory, REOPEN_BYTES_MIN);
     await old.close();
     return await options.openIndexStore(`${options.directory}/index`);
   };

@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { ByteWriter } from "../base/bytes.ts";
 import { logIndex, term } from "../base/units.ts";
 import type { LogIndex, Term } from "../base/units.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace } from "../ports/disk.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { RecordType } from "../segment/record.ts";
 import type { EntryPosition } from "../state/segment-table.ts";
@@ -157,7 +157,7 @@ export class Log {
     // A full disk shows when the file is needed: it is made again then. Any other failure is kept until
     // then and ends the node: a second sync of the directory would succeed and prove nothing (promise P7).
     file.catch((error: unknown) => {
-      if (systemErrorCode(error) === "ENOSPC" && this.#ahead?.id === id) this.#ahead = undefined;
+      if (isOutOfSpace(error) && this.#ahead?.id === id) this.#ahead = undefined;
     });
   }
 
@@ -177,7 +177,7 @@ export class Log {
         await segment.file.write(segment.footer(), segment.bytes);
       } catch (error) {
         this.#cut.unshift(...segments.slice(at));
-        if (systemErrorCode(error) !== "ENOSPC") throw error;
+        if (!isOutOfSpace(error)) throw error;
         // Nothing is lost without a footer: the next call tries again.
         return;
       }

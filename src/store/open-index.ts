@@ -4,7 +4,7 @@
  * (RULES.md R1, and the table of damage).
  */
 import { DamageError } from "../base/errors.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace, systemErrorCode } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -39,7 +39,7 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex>
 }
 
 /** The machine cannot, which says nothing about the files. */
-const NOT_DAMAGE = new Set(["ENOSPC", "EDQUOT", "EMFILE", "EACCES", "ENOMEM"]);
+const NOT_DAMAGE = new Set(["EMFILE", "EACCES", "ENOMEM"]);
 
 type Attempt =
   | { readonly kind: "opened"; readonly index: OpenedIndex }
@@ -53,7 +53,7 @@ async function tryOpen(options: OpenIndexOptions): Promise<Attempt> {
     store = await options.open(options.directory);
   } catch (error) {
     const code = systemErrorCode(error);
-    if (code !== undefined && NOT_DAMAGE.has(code)) throw error;
+    if (isOutOfSpace(error) || (code !== undefined && NOT_DAMAGE.has(code))) throw error;
     return { kind: "broken", reason: `it does not open: ${describe(error)}` };
   }
   const reason = await examine(store);

@@ -3,7 +3,7 @@
  * goes on by itself when there is space again. Simulated, and on a small file system of its own.
  */
 import { describe, expect, test } from "vitest";
-import { BusyError } from "../../src/base/errors.ts";
+import { BusyError, RefusedError } from "../../src/base/errors.ts";
 import { SimWorld } from "./sim-world.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 
@@ -129,15 +129,125 @@ describe("a full disk", () => {
   });
 });
 
+describe("a quota, of which the free space of the disk says nothing", () => {
+  const remove = ({ service }: SimStore, key: string): Promise<string> =>
+    service.objects.delete({ bucket: "b", key, condition: { kind: "none" } }).then(({ kind }) => kind);
+
+  test("that is used up refuses writes but deletes, goes on reading, and recovers by itself", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    await world.clock.advance(20_000);
+    world.disk.quotaBytes = world.disk.usedBytes + 400_000;
+    const count = await fill(world, store);
+    expect(count).toBeGreaterThan(3);
+    await expectFilled(world, store, count);
+    // The reserve was given up for what was under way; the looks at the disk that follow take none of it.
+    await world.clock.advance(60_000);
+    expect(await world.outcome(world.put(store, "refused", world.bytes(10)))).toBe("BusyError");
+    expect(await world.outcome(remove(store, "fill-0"))).toBe("deleted");
+    world.disk.quotaBytes = undefined;
+    await world.clock.advance(15_000);
+    expect(await world.outcome(world.put(store, "fill-0", world.bytes(60_000)))).toBe("put");
+    await expectFilled(world, store, count);
+    expect(store.fatal).toEqual([]);
+    await world.close(store);
+    const next = await world.open();
+    await expectFilled(world, next, count);
+    await world.close(next);
+  });
+
+  test("that is too small for the reserve is no room for writes", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    world.disk.quotaBytes = world.disk.usedBytes + 100_000;
+    await world.clock.advance(12_000);
+    expect(await world.disk.readFile("data/reserve")).toBeUndefined();
+    expect(await world.outcome(world.put(store, "k", world.bytes(10)))).toBe("BusyError");
+    world.disk.quotaBytes = undefined;
+    await world.clock.advance(15_000);
+    expect(await world.outcome(world.put(store, "k", world.bytes(10)))).toBe("put");
+    await world.close(store);
+  });
+
+  test("that leaves the index no room to be opened again leaves it open for reads", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket({ cacheBytesMax: 1 });
+    await world.outcome(world.put(store, "k", world.bytes(200)));
+    await world.clock.advance(1000);
+    world.disk.fault = (_, path) => (/index|probe/.test(path) ? "EDQUOT" : undefined);
+    await world.outcome(world.put(store, "k2", world.bytes(200)));
+    await world.clock.advance(10_000);
+    expect(store.node.index.failing).toBeDefined();
+    expect(await world.get(store, "k")).toHaveLength(200);
+    expect(await world.get(store, "k2")).toHaveLength(200);
+    world.disk.fault = () => undefined;
+    await world.clock.advance(3000);
+    expect(store.node.index.failing).toBeUndefined();
+    expect(store.fatal).toEqual([]);
+    await world.close(store);
+  });
+
+  test("is not eaten up by what a dead process tried it with", async () => {
+    const world = new SimWorld();
+    await world.close(await world.open());
+    const file = await world.clock.run(world.disk.open("data/probe", "write"));
+    await world.clock.run(file.write(Buffer.alloc(MIB), 0));
+    await world.close(await world.open());
+    expect(await world.disk.readFile("data/probe")).toBeUndefined();
+  });
+
+  test("that is used up at the start: the reserve is given up, and without one it refuses", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket();
+    await world.clock.advance(20_000);
+    await world.close(store);
+    world.disk.quotaBytes = world.disk.usedBytes;
+    await world.close(await world.open());
+    expect(await world.disk.readFile("data/reserve")).toBeUndefined();
+    world.disk.fault = (effect) => (effect === "create" ? "EDQUOT" : undefined);
+    await expect(world.open()).rejects.toThrow(RefusedError);
+    world.disk.fault = () => undefined;
+    world.disk.quotaBytes = undefined;
+    await world.close(await world.open());
+  });
+});
+
+test.each([
+  ["write", "EDQUOT", /1\.seg$/],
+  ["write", "EFBIG", /1\.seg$/],
+  ["create", "EDQUOT", /2\.seg$/],
+  ["write", "EDQUOT", /acked$/],
+] as const)("a %s that meets %s at %s is waited for", async (effect, code, path) => {
+  const world = new SimWorld();
+  const refused = (tried: string, where: string) => (tried === effect && path.test(where) ? code : undefined);
+  // The next file is made ahead, as soon as there is a first one.
+  if (effect === "create") world.disk.fault = refused;
+  const store = await world.openWithBucket();
+  await world.outcome(world.put(store, "before", world.bytes(10_000)));
+  world.disk.fault = refused;
+  const writes = [0, 1, 2].map((at) => world.outcome(world.put(store, `k${at}`, world.bytes(40_000))));
+  await world.clock.advance(3000);
+  expect(await world.get(store, "before")).toHaveLength(10_000);
+  world.disk.fault = () => undefined;
+  await world.clock.advance(15_000);
+  expect(await Promise.all(writes)).toEqual(["put", "put", "put"]);
+  expect(await world.outcome(world.put(store, "again", world.bytes(10)))).toBe("put");
+  expect(store.fatal).toEqual([]);
+  await world.close(store);
+  const next = await world.open();
+  for (const key of ["k0", "k1", "k2"]) expect(await world.get(next, key)).toHaveLength(40_000);
+  await world.close(next);
+});
+
 test("an index without space: writes are taken until the overlay is full, and go on later", async () => {
   const world = new SimWorld();
   const store = await world.openWithBucket({ overlayRowsMax: 50 });
   await world.clock.advance(1000);
   world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
   let taken = 0;
-  for (let at = 0; at < 200; at++) {
+  for (let at = 0; at < 80; at++) {
     const work = world.put(store, `k${at}`, world.bytes(10));
-    const outcome = await world.outcome(Promise.race([work, world.clock.sleep(3000).then(() => "waits")]));
+    const outcome = await world.outcome(Promise.race([work, world.clock.sleep(1500).then(() => "waits")]));
     work.catch(() => undefined);
     if (outcome === "put") taken++;
     else expect(["waits", "BusyError"]).toContain(outcome);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { BusyError } from "../../src/base/errors.ts";
 import { DiskGuard } from "../../src/replica/disk-guard.ts";
-import { FailingDisk } from "../store/failing-disk.ts";
+import { FailingDisk, systemError } from "../store/failing-disk.ts";
 import { ManualClock, until } from "../store/manual-clock.ts";
 import { silentLogger, temporaryDirectory } from "../support/open-store.ts";
 import { newMachine, openNodeWithBucket, putCommand, watch } from "./node-world.ts";
@@ -117,6 +117,36 @@ describe("the reserve", () => {
     }
     await until(() => world.clock.sleepers > 0);
     expect(await world.names()).toContain("reserve");
+  });
+
+  test("that does not fit is tried again and again, and until it fits the marks are not believed", async () => {
+    await using world = await openGuard();
+    world.disk.freeBytes = { freeBytes: 50 * GIB, totalBytes: 100 * GIB };
+    await world.guard.releaseReserve();
+    await world.guard.check();
+    expect(world.guard.refusal).toBe("allButDeletes");
+    let tries = 0;
+    world.disk.before = ({ kind }) => {
+      if (kind !== "write") return;
+      tries++;
+      throw systemError("EDQUOT");
+    };
+    for (let look = 0; look < 60; look++) {
+      await until(() => world.clock.sleepers > 0);
+      await world.clock.advance(1000);
+    }
+    await until(() => world.clock.sleepers > 0);
+    expect(world.guard.refusal).toBe("allButDeletes");
+    // Not at every look: each one writes all that there is room for.
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(12);
+    expect(await world.names()).not.toContain("reserve");
+    world.disk.before = () => undefined;
+    for (let look = 0; look < 12; look++) {
+      await world.clock.advance(1000);
+      await until(() => world.clock.sleepers > 0);
+    }
+    expect([world.guard.refusal, (await world.names()).includes("reserve")]).toEqual(["none", true]);
   });
 
   test("of an earlier process is given up too, though this one never had room to take it", async () => {

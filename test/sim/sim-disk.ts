@@ -24,7 +24,10 @@ export type DiskEffect =
   "create" | "write" | "truncate" | "sync" | "rename" | "remove" | "syncDirectory" | "batch";
 
 /** The error code with which an effect fails, or `undefined`. */
-export type DiskFault = (effect: DiskEffect, path: string) => "EIO" | "ENOSPC" | undefined;
+export type DiskFault = (effect: DiskEffect, path: string) => "EIO" | NoRoom | undefined;
+
+/** Refused before anything is done. */
+type NoRoom = "ENOSPC" | "EDQUOT" | "EFBIG";
 
 export type Inode = { readonly id: number; readonly bytes: PagedBytes };
 
@@ -37,6 +40,8 @@ export class SimDisk implements Disk {
   readonly #latency: () => Promise<void>;
   /** Unlimited unless set; may be set at any time. */
   capacityBytes: number | undefined;
+  /** The same, but nobody is told before a write fails. */
+  quotaBytes: number | undefined;
   fault: DiskFault = () => undefined;
   readonly #names = new Map<string, Inode>();
   readonly #directories = new Set<string>();
@@ -183,6 +188,13 @@ export class SimDisk implements Disk {
       : Math.max(0, this.capacityBytes - this.usedBytes);
   }
 
+  /** Bytes that a write gets, and what refuses the rest. */
+  get room(): { readonly bytes: number; readonly code: NoRoom } {
+    const { freeBytes, quotaBytes = ENDLESS_BYTES } = this;
+    const left = Math.max(0, quotaBytes - this.usedBytes);
+    return left < freeBytes ? { bytes: left, code: "EDQUOT" } : { bytes: freeBytes, code: "ENOSPC" };
+  }
+
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
     return Promise.resolve({
       freeBytes: this.freeBytes,
@@ -276,9 +288,10 @@ class SimDiskFile implements DiskFile {
     await this.#begin();
     const disk = this.#disk;
     const code = disk.fault("write", this.#path);
-    if (code === "ENOSPC") throw new SimDiskError(code, this.#path);
+    if (code !== undefined && code !== "EIO") throw new SimDiskError(code, this.#path);
     const grows = Math.max(0, position + source.length - this.#inode.bytes.size);
-    const fits = source.length - Math.max(0, grows - disk.freeBytes);
+    const { room } = disk;
+    const fits = source.length - Math.max(0, grows - room.bytes);
     const written = fits >= source.length ? source : source.subarray(0, Math.max(0, fits));
     this.#inode.bytes.write(written, position);
     const begun = disk.log?.add({
@@ -293,7 +306,7 @@ class SimDiskFile implements DiskFile {
     // Whether bytes of a failed write arrived, nobody knows: it is recorded, but never done.
     if (code !== undefined) throw new SimDiskError(code, `write ${this.#path}`);
     if (begun !== undefined) disk.log?.done(begun);
-    if (written !== source) throw new SimDiskError("ENOSPC", this.#path);
+    if (written !== source) throw new SimDiskError(room.code, this.#path);
   }
 
   async truncate(size: number): Promise<void> {

@@ -26,7 +26,7 @@ export class SimIndexStore implements IndexStore {
 
   static async open(disk: SimDisk, path: string): Promise<SimIndexStore> {
     const life = await disk.begin();
-    if (disk.fault("create", path) !== undefined) throw new SimDiskError("EIO", path);
+    disk.failOn("create", path);
     return new SimIndexStore(disk, path, life);
   }
 
