@@ -11,7 +11,8 @@ import { RecordType } from "../segment/record.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { decodeChunk, decodeCommands } from "../state/command-codec.ts";
 import type { CommandResult } from "../state/command.ts";
-import { readsOf, readsOfRow } from "../state/reads.ts";
+import { splitObjectKey } from "../state/keys.ts";
+import { readsOf, readsOfObject } from "../state/reads.ts";
 import type { EntryPosition } from "../state/segment-table.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
@@ -88,12 +89,11 @@ export class Applier {
   async #prefetch(entry: PendingEntry): Promise<void> {
     const wanted = entry.commands.flatMap(({ command }) => readsOf(command, this.#state.buckets));
     await this.#index.prefetch(wanted);
-    const second = wanted
-      .filter((key) => key.startsWith("object/"))
-      .flatMap((key) => {
-        const row = this.#index.get(key);
-        return row === undefined ? [] : readsOfRow(row);
-      });
+    const second = wanted.flatMap((rowKey) => {
+      const object = splitObjectKey(rowKey);
+      const standing = object && this.#index.object(object.prefix, object.key);
+      return standing === undefined ? [] : readsOfObject(standing);
+    });
     await this.#index.prefetch(second);
   }
 

@@ -8,7 +8,7 @@ import { RecordReader } from "../store/record-reader.ts";
 import { openRow } from "../store/row-seal.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { keys, ranges } from "../state/keys.ts";
-import { ObjectFlag, decodeDetail, decodeObject } from "../state/object-row.ts";
+import { decodeDetail, decodeObject } from "../state/object-row.ts";
 import type { BodyReference } from "../state/object-row.ts";
 import { rows, unpackExtents } from "../state/rows.ts";
 import { SegmentTable } from "../state/segment-table.ts";
@@ -111,7 +111,7 @@ class IndexCheck {
     tally.objects++;
     tally.bytes += row.size;
     this.#counted.set(bucketId, tally);
-    if (row.flags & ObjectFlag.detail) decodeDetail(this.#need(keys.detail(row.birthIndex, row.birthSub)));
+    if (row.hasDetail) decodeDetail(this.#need(keys.detail(row.birthIndex, row.birthSub)));
     await this.#visitReference(row.body, row.birthIndex, row.size);
   }
 

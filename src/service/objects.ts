@@ -4,13 +4,13 @@ import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import { compareUtf8 } from "../s3/listing.ts";
 import { placeOfPart } from "../store/object-reader.ts";
 import type { ObjectReader } from "../store/object-reader.ts";
-import type { StoredObject } from "../store/object-cache.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { checksumOfCode } from "../state/attributes.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import type { Chunk, Command, CommandResult, PutObject, WriteCondition } from "../state/command.ts";
 import { keys, prefixRange } from "../state/keys.ts";
 import { parseObjectHead } from "../state/object-row.ts";
+import type { StoredObject } from "../state/stored-object.ts";
 import type {
   BodyWriter,
   DeleteOutcome,

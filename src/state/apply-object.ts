@@ -8,8 +8,14 @@ import { claimBody, releaseBody, sizeOfBody } from "./apply-body.ts";
 import type { BucketEntry } from "./bucket-table.ts";
 import type { CommandResult, PutObject, WriteCondition } from "./command.ts";
 import { keys } from "./keys.ts";
-import { ObjectFlag, decodeFootprint, decodeObject, encodeObject } from "./object-row.ts";
-import type { NewObject, ObjectFootprint } from "./object-row.ts";
+import { decodeFootprint, decodeObject, encodeDetail } from "./object-row.ts";
+import type { ObjectFootprint } from "./object-row.ts";
+import type { Attributes } from "./attributes.ts";
+import { NO_RUNS, bytesInMemory, storedObject } from "./stored-object.ts";
+import type { StoredObject } from "./stored-object.ts";
+
+/** What stands under a key before it is written: as memory holds it, or its row. */
+type Standing = StoredObject | Uint8Array | undefined;
 
 export function applyPutObject(
   context: ApplyContext,
@@ -18,63 +24,72 @@ export function applyPutObject(
 ): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const rowKey = bucket.objectPrefix + command.key;
-  const old = context.view.get(rowKey);
+  const old = context.view.object(bucket.objectPrefix, command.key);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
   const body = claimBody(context, command.body, place.bodyOffset);
   if (body === undefined) return { kind: "bodyGone" };
-  const object: NewObject = {
+  const { key, attributes } = command;
+  const made = {
     modifiedMs: context.timeMs,
     size: sizeOfBody(command.body),
     etag: command.etag,
+    hasDetail: writeDetail(context, place.sub, attributes),
     birthIndex: context.position.index,
     birthSub: place.sub,
     body,
-    attributes: command.attributes,
+    attributes,
   };
-  writeObject(context, bucket, rowKey, { object, old });
+  const object = storedObject(made, attributes, { bytes: bytesInMemory(body), runs: NO_RUNS });
+  writeObject(context, bucket, { key, object, old });
   const bytes = command.body.kind === "bytes" ? command.body.bytes : undefined;
   context.effects.objectWritten(`${command.bucket}/${command.key}`, object, bytes);
   return { kind: "objectPut", modifiedMs: context.timeMs, etag: command.etag };
 }
 
-/** `undefined`: the condition holds against the row of the current object. */
-export function refusalOf(condition: WriteCondition, old: Uint8Array | undefined): CommandResult | undefined {
+/** `undefined`: the condition holds against the current object. */
+export function refusalOf(condition: WriteCondition, old: Standing): CommandResult | undefined {
   if (condition.kind === "none") return undefined;
   if (condition.kind === "absent") return old === undefined ? undefined : { kind: "preconditionFailed" };
   if (old === undefined) return { kind: "noSuchKey" };
-  const matches = condition.etag === "*" || condition.etag === decodeObject(old).etag;
+  const etag = old instanceof Uint8Array ? decodeObject(old).etag : old.etag;
+  const matches = condition.etag === "*" || condition.etag === etag;
   return matches ? undefined : { kind: "preconditionFailed" };
 }
 
-/** Writes the row of a new object over the old one; the body's reference was taken already. */
+/** Attributes too large for an object's row get one of their own; whether these are. */
+export function writeDetail(context: ApplyContext, sub: number, attributes: Attributes): boolean {
+  const detail = encodeDetail(attributes);
+  if (detail !== undefined) context.view.put(keys.detail(context.position.index, sub), detail);
+  return detail !== undefined;
+}
+
+/** Writes a new object over the old one; the body's reference was taken already. */
 export function writeObject(
   context: ApplyContext,
   bucket: BucketEntry,
-  rowKey: string,
-  write: { readonly object: NewObject; readonly old: Uint8Array | undefined },
+  write: { readonly key: string; readonly object: StoredObject; readonly old: Standing },
 ): void {
-  const { object } = write;
+  const { key, object } = write;
   let objects = 1;
   let bytes = object.size;
   if (write.old !== undefined) {
-    const old = decodeFootprint(write.old);
+    const old = footprintOf(write.old);
     release(context, old);
     objects = 0;
     bytes -= old.size;
   }
-  const encoded = encodeObject(object);
-  context.view.put(rowKey, encoded.row);
-  if (encoded.detail !== undefined) {
-    context.view.put(keys.detail(object.birthIndex, object.birthSub), encoded.detail);
-  }
+  context.view.putObject(bucket.objectPrefix, key, object);
   context.buckets.count(bucket, objects, bytes);
+}
+
+function footprintOf(old: StoredObject | Uint8Array): ObjectFootprint {
+  return old instanceof Uint8Array ? decodeFootprint(old) : old;
 }
 
 function release(context: ApplyContext, old: ObjectFootprint): void {
   releaseBody(context, old.body, { index: old.birthIndex, size: old.size });
-  if (old.flags & ObjectFlag.detail) context.view.delete(keys.detail(old.birthIndex, old.birthSub));
+  if (old.hasDetail) context.view.delete(keys.detail(old.birthIndex, old.birthSub));
 }
 
 export function applyDeleteObject(
@@ -83,14 +98,13 @@ export function applyDeleteObject(
 ): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const rowKey = bucket.objectPrefix + command.key;
-  const row = context.view.get(rowKey);
-  const refusal = refusalOf(command.condition, row);
+  const standing = context.view.object(bucket.objectPrefix, command.key);
+  const refusal = refusalOf(command.condition, standing);
   if (refusal !== undefined) return refusal;
-  if (row === undefined) return { kind: "done" };
-  const old = decodeFootprint(row);
+  if (standing === undefined) return { kind: "done" };
+  const old = footprintOf(standing);
   release(context, old);
-  context.view.delete(rowKey);
+  context.view.deleteObject(bucket.objectPrefix, command.key);
   context.buckets.count(bucket, -1, -old.size);
   assert(bucket.counters.objects >= 0, `bucket ${command.bucket} counts ${bucket.counters.objects} objects`);
   context.effects.objectRemoved(`${command.bucket}/${command.key}`);

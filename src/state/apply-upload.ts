@@ -5,10 +5,11 @@
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body.ts";
-import { refusalOf, writeObject } from "./apply-object.ts";
+import { refusalOf, writeDetail, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
+import { storedObject } from "./stored-object.ts";
 import type { PartRow, UploadRow } from "./rows.ts";
 
 export function applyCreateUpload(
@@ -90,8 +91,7 @@ export function applyCompleteUpload(
     return { kind: "noSuchUpload" };
   }
   if (upload.revision !== command.revision) return { kind: "uploadChanged" };
-  const rowKey = bucket.objectPrefix + key;
-  const old = context.view.get(rowKey);
+  const old = context.view.object(bucket.objectPrefix, key);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
   const completed = { etag, size, checksum: checksum?.value, refs: 1, runs };
@@ -99,16 +99,19 @@ export function applyCompleteUpload(
   context.view.delete(keys.uploads(bucket.row.id, key, uploadId));
   const chosen = runs.reduce((sum, run) => sum + run.count, 0);
   if (chosen < upload.partCount) markForReaping(context, "parts", uploadId);
-  const object = {
+  const attributes = { ...upload.attributes, checksum };
+  const made = {
     modifiedMs: context.timeMs,
     size,
     etag,
+    hasDetail: writeDetail(context, sub, attributes),
     birthIndex: context.position.index,
     birthSub: sub,
     body: { kind: "parts" as const, uploadId },
-    attributes: { ...upload.attributes, checksum },
+    attributes,
   };
-  writeObject(context, bucket, rowKey, { object, old });
+  const object = storedObject(made, attributes, { bytes: undefined, runs });
+  writeObject(context, bucket, { key, object, old });
   context.effects.objectWritten(`${bucketName}/${key}`, object, undefined);
   return { kind: "objectPut", modifiedMs: context.timeMs, etag };
 }

@@ -75,6 +75,22 @@ export function writeAttributes(writer: ByteWriter, attributes: Attributes): voi
   if (checksum !== undefined) writer.text(checksum.value);
 }
 
+/** At least as many bytes as they take: three per UTF-16 unit, and lengths. Cheaper than to encode them. */
+export function attributesBytesMax(attributes: Attributes): number {
+  let units = 0;
+  let texts = attributes.checksum === undefined ? 0 : 1;
+  for (const [, value] of attributes.headers) {
+    units += value.length;
+    texts++;
+  }
+  for (const [name, value] of attributes.metadata) {
+    units += name.length + value.length;
+    texts += 2;
+  }
+  units += attributes.checksum?.value.length ?? 0;
+  return 3 * units + 8 * texts + 17;
+}
+
 export function readAttributes(reader: ByteReader): Attributes {
   const headers: [StoredHeader, string][] = [];
   for (let count = reader.varint(); count > 0; count--) {

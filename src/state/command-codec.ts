@@ -9,7 +9,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { checksumCode, checksumOfCode, readAttributes, writeAttributes } from "./attributes.ts";
 import type { StoredChecksum } from "./attributes.ts";
 import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
-import { readPartRuns, writePartRuns } from "./object-row.ts";
+import { INLINE_BODY_BYTES_MAX, readPartRuns, writePartRuns } from "./object-row.ts";
 
 const Kind = {
   createBucket: 1,
@@ -269,7 +269,10 @@ function readBody(reader: ByteReader): { readonly body: CommandBody; readonly of
   const crc = reader.u32();
   const length = reader.varint();
   const offset = reader.offset;
-  return { body: { kind: "bytes", bytes: reader.bytes(length), crc32c: crc }, offset };
+  const view = reader.bytes(length);
+  // A tiny body stays in memory with its object; the window of the log that it was read from moves on.
+  const bytes = length <= INLINE_BODY_BYTES_MAX ? Buffer.from(view) : view;
+  return { body: { kind: "bytes", bytes, crc32c: crc }, offset };
 }
 
 /** Payload of a chunk record: log time, owner, bytes. Returns where the bytes start in the writer. */

@@ -10,7 +10,7 @@ import type { UploadChecksum } from "./rows.ts";
 /** Body of a put as the command carries it. */
 export type CommandBody =
   | { readonly kind: "empty" }
-  /** `crc32c` of the bytes; they become inline or a `record` reference by size. */
+  /** They become inline or a `record` reference by size; `crc32c` is that of the bytes, or 0 if inline. */
   | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly crc32c: number }
   /** Chunk records before this entry brought the bytes. */
   | { readonly kind: "stored"; readonly bodyId: string; readonly size: number };

@@ -36,6 +36,16 @@ export const keys = {
   segment: (id: number) => `segment/${id.toString(36).padStart(8, "0")}`,
 } as const;
 
+const OBJECT_PREFIX_LENGTH = keys.objectPrefix(0).length;
+
+/** Takes the key of an object's row apart; `undefined` for every other row. */
+export function splitObjectKey(
+  rowKey: string,
+): { readonly prefix: string; readonly key: string } | undefined {
+  if (!rowKey.startsWith("object/")) return undefined;
+  return { prefix: rowKey.slice(0, OBJECT_PREFIX_LENGTH), key: rowKey.slice(OBJECT_PREFIX_LENGTH) };
+}
+
 /**
  * The range of all keys that start with `prefix`. Its end is the successor in code points, which is that of
  * the UTF-8 bytes: surrogates are no characters, and behind the last character the one before it counts.

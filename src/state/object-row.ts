@@ -11,7 +11,7 @@
  * index, number within the entry) identifies the object's version for ever.
  */
 import { ByteReader, ByteWriter, FormatError } from "../base/bytes.ts";
-import { checksumCode, readAttributes, writeAttributes } from "./attributes.ts";
+import { attributesBytesMax, checksumCode, readAttributes, writeAttributes } from "./attributes.ts";
 import type { Attributes } from "./attributes.ts";
 
 /** Where an object's bytes are. Addresses name log positions and never change. */
@@ -32,7 +32,7 @@ export const INLINE_BODY_BYTES_MAX = 256;
  */
 export const ROW_ATTRIBUTES_BYTES_MAX = 256;
 
-export const ObjectFlag = { detail: 1 } as const;
+const ObjectFlag = { detail: 1 } as const;
 
 /** The part of the row that listings show. */
 export type ObjectHead = {
@@ -45,18 +45,20 @@ export type ObjectHead = {
 
 /** The part of the row that apply reads of an object that is replaced. */
 export type ObjectFootprint = {
-  readonly flags: number;
+  /** Whether the attributes stand in a detail row. */
+  readonly hasDetail: boolean;
   readonly birthIndex: number;
   readonly birthSub: number;
   readonly size: number;
   readonly body: BodyReference;
 };
 
-export type ObjectRow = ObjectHead &
-  ObjectFootprint & {
-    /** `undefined` when they stand in the detail row. */
-    readonly attributes: Attributes | undefined;
-  };
+export type ObjectRow = ObjectFootprint & {
+  readonly modifiedMs: number;
+  readonly etag: string;
+  /** `undefined` when they stand in the detail row. */
+  readonly attributes: Attributes | undefined;
+};
 
 const LAYOUT = 0x31;
 const SEPARATOR = 0x3b;
@@ -68,17 +70,8 @@ const SLAB_BYTES = 256 * 1024;
 const ROW_BYTES_MAX = 128 + INLINE_BODY_BYTES_MAX + ROW_ATTRIBUTES_BYTES_MAX;
 let slab = new ByteWriter(SLAB_BYTES);
 
-export type EncodedObject = { readonly row: Buffer; readonly detail: Buffer | undefined };
-
-export type NewObject = {
-  readonly modifiedMs: number;
-  readonly size: number;
-  readonly etag: string;
-  readonly birthIndex: number;
-  readonly birthSub: number;
-  readonly body: BodyReference;
-  readonly attributes: Attributes;
-};
+/** What a row is made of. */
+export type NewObject = ObjectRow & { readonly attributes: Attributes };
 
 /** Parts `firstPart`, `firstPart + 1`, ... (`count` of them) of `size` bytes each. */
 export type PartRun = { readonly firstPart: number; readonly count: number; readonly size: number };
@@ -106,10 +99,8 @@ function encodeAttributes(attributes: Attributes): void {
   encodedAttributes = attributes;
 }
 
-export function encodeObject(object: NewObject): EncodedObject {
-  const { body, attributes } = object;
-  encodeAttributes(attributes);
-  const hasDetail = attributesScratch.length > ROW_ATTRIBUTES_BYTES_MAX;
+export function encodeObject(object: NewObject): Buffer {
+  const { body, attributes, hasDetail } = object;
   const sum = checksumCode(attributes.checksum?.algorithm, attributes.checksum?.type);
   if (slab.length + ROW_BYTES_MAX > SLAB_BYTES) slab = new ByteWriter(SLAB_BYTES);
   const writer = slab;
@@ -130,14 +121,19 @@ export function encodeObject(object: NewObject): EncodedObject {
   writer.varint(object.birthSub);
   writer.varint(object.size);
   writeBodyReference(writer, body);
-  if (!hasDetail) writer.bytes(attributesScratch.buffer.subarray(0, attributesScratch.length));
+  if (!hasDetail) {
+    encodeAttributes(attributes);
+    writer.bytes(attributesScratch.buffer.subarray(0, attributesScratch.length));
+  }
   if (body.kind === "inline") writer.bytes(body.bytes);
-  const row = writer.buffer.subarray(start, writer.length);
-  return { row, detail: hasDetail ? encodeDetail() : undefined };
+  return writer.buffer.subarray(start, writer.length);
 }
 
-/** The attributes that were just written to their scratch, behind a layout byte. */
-function encodeDetail(): Buffer {
+/** The detail row of attributes that do not fit into the row of their object; `undefined` if they do. */
+export function encodeDetail(attributes: Attributes): Buffer | undefined {
+  if (attributesBytesMax(attributes) <= ROW_ATTRIBUTES_BYTES_MAX) return undefined;
+  encodeAttributes(attributes);
+  if (attributesScratch.length <= ROW_ATTRIBUTES_BYTES_MAX) return undefined;
   const detail = Buffer.allocUnsafe(1 + attributesScratch.length);
   detail[0] = 1;
   attributesScratch.buffer.copy(detail, 1, 0, attributesScratch.length);
@@ -227,7 +223,7 @@ function ownBytes(bytes: Buffer): Buffer {
 export function decodeFootprint(bytes: Uint8Array): ObjectFootprint {
   const reader = readerBehindHead(bytes);
   return {
-    flags: reader.u8(),
+    hasDetail: (reader.u8() & ObjectFlag.detail) !== 0,
     birthIndex: reader.varint(),
     birthSub: reader.varint(),
     size: reader.varint(),
@@ -235,16 +231,29 @@ export function decodeFootprint(bytes: Uint8Array): ObjectFootprint {
   };
 }
 
+function afterSeparator(buffer: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && buffer[at] !== SEPARATOR) at++;
+  return at + 1;
+}
+
 export function decodeObject(bytes: Uint8Array): ObjectRow {
   const reader = readerBehindHead(bytes);
-  const head = parseObjectHead(reader.buffer.toString("latin1", 0, reader.offset));
-  const flags = reader.u8();
+  const { buffer, offset: headEnd } = reader;
+  let modifiedMs = 0;
+  let at = 2;
+  for (; at < headEnd && buffer[at] !== SEPARATOR; at++) {
+    modifiedMs = modifiedMs * 10 + ((buffer[at] as number) - 0x30);
+  }
+  // Size and checksum code are known from what follows the head.
+  const etagAt = afterSeparator(buffer, afterSeparator(buffer, at + 1, headEnd), headEnd);
+  const etag = buffer.toString("latin1", etagAt, headEnd);
+  const hasDetail = (reader.u8() & ObjectFlag.detail) !== 0;
   const birthIndex = reader.varint();
   const birthSub = reader.varint();
   const size = reader.varint();
   let body = readBodyReference(reader);
-  const attributes = flags & ObjectFlag.detail ? undefined : readAttributes(reader);
+  const attributes = hasDetail ? undefined : readAttributes(reader);
   if (body.kind === "inline") body = { kind: "inline", bytes: ownBytes(reader.bytes(reader.remaining)) };
-  const { modifiedMs, etag, checksumCode: code } = head;
-  return { modifiedMs, etag, checksumCode: code, flags, birthIndex, birthSub, size, body, attributes };
+  return { modifiedMs, etag, hasDetail, birthIndex, birthSub, size, body, attributes };
 }

@@ -6,6 +6,7 @@ import type { BucketTable } from "./bucket-table.ts";
 import type { Command } from "./command.ts";
 import { keys } from "./keys.ts";
 import { decodeFootprint } from "./object-row.ts";
+import type { StoredObject } from "./stored-object.ts";
 
 /** First round: what the command names itself. */
 export function readsOf(command: Command, buckets: BucketTable): readonly string[] {
@@ -38,8 +39,8 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
 }
 
 /** Second round: what an object that will be replaced names. */
-export function readsOfRow(objectRow: Uint8Array): readonly string[] {
-  const { body } = decodeFootprint(objectRow);
+export function readsOfObject(object: StoredObject | Uint8Array): readonly string[] {
+  const { body } = object instanceof Uint8Array ? decodeFootprint(object) : object;
   if (body.kind === "stored") return [keys.body(body.bodyId)];
   return body.kind === "parts" ? [keys.upload(body.uploadId)] : [];
 }

@@ -5,9 +5,8 @@
  * touched nothing with the same hash since its lookup.
  */
 import { LRUCache } from "lru-cache";
-import type { Attributes } from "../state/attributes.ts";
-import type { BodyReference, PartRun } from "../state/object-row.ts";
-import type { StateEffects, WrittenObject } from "../state/view.ts";
+import type { StoredObject } from "../state/stored-object.ts";
+import type { StateEffects } from "../state/view.ts";
 
 /** Larger bodies are streamed from their records and never cached. */
 export const CACHED_BODY_BYTES_MAX = 64 * 1024;
@@ -15,23 +14,6 @@ export const CACHED_BODY_BYTES_MAX = 64 * 1024;
 /** Rough cost of an entry beside path and body. */
 const ENTRY_BYTES = 400;
 const GENERATIONS = 0x10000;
-
-/** An object as it is shared by readers; `bytes` is the whole body, or undefined if it must be read. */
-export type StoredObject = {
-  readonly size: number;
-  readonly modifiedMs: number;
-  readonly etag: string;
-  readonly attributes: Attributes;
-  readonly bytes: Uint8Array | undefined;
-  readonly partCount: number;
-  edge: unknown;
-  readonly body: BodyReference;
-  readonly birthIndex: number;
-  /** Parts of a body of parts. */
-  readonly runs: readonly PartRun[];
-};
-
-const NO_RUNS: readonly PartRun[] = [];
 
 export class ObjectCache implements StateEffects {
   readonly #entries: LRUCache<string, StoredObject>;
@@ -78,26 +60,11 @@ export class ObjectCache implements StateEffects {
     if (this.generation(path) === generation) this.#entries.set(path, object);
   }
 
-  objectWritten(path: string, written: WrittenObject, bytes: Uint8Array | undefined): void {
+  objectWritten(path: string, object: StoredObject, bytes: Uint8Array | undefined): void {
     this.#touch(path);
-    const { body, size } = written;
-    // A tiny body is in its row, and the row in the overlay: the first read fills, and writes stay cheap.
-    if (!this.filling || body.kind !== "record" || bytes === undefined) {
-      this.#entries.delete(path);
-      return;
-    }
-    this.#entries.set(path, {
-      size,
-      modifiedMs: written.modifiedMs,
-      etag: written.etag,
-      attributes: written.attributes,
-      bytes,
-      partCount: 0,
-      edge: undefined,
-      body,
-      birthIndex: written.birthIndex,
-      runs: NO_RUNS,
-    });
+    const whole = object.bytes ?? bytes;
+    if (!this.filling || whole === undefined) this.#entries.delete(path);
+    else this.#entries.set(path, whole === object.bytes ? object : { ...object, bytes: whole });
   }
 
   objectRemoved(path: string): void {

@@ -8,12 +8,14 @@ import type { BucketTable } from "../state/bucket-table.ts";
 import { NO_ATTRIBUTES } from "../state/attributes.ts";
 import type { Attributes } from "../state/attributes.ts";
 import { keys } from "../state/keys.ts";
-import { ObjectFlag, decodeDetail, decodeObject } from "../state/object-row.ts";
+import { decodeDetail, decodeObject } from "../state/object-row.ts";
 import type { BodyReference, ObjectRow, PartRun } from "../state/object-row.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../state/rows.ts";
 import type { Extent } from "../state/rows.ts";
+import { NO_RUNS, bytesInMemory, storedObject } from "../state/stored-object.ts";
+import type { StoredObject } from "../state/stored-object.ts";
 import { CACHED_BODY_BYTES_MAX } from "./object-cache.ts";
-import type { ObjectCache, StoredObject } from "./object-cache.ts";
+import type { ObjectCache } from "./object-cache.ts";
 import type { ReadPace } from "./read-pace.ts";
 import type { ReadPins } from "./read-pins.ts";
 import type { RecordReader } from "./record-reader.ts";
@@ -58,20 +60,35 @@ export class ObjectReader {
     const slash = path.indexOf("/");
     const bucket = this.#buckets.find(path.slice(0, slash));
     if (bucket === undefined) return undefined;
-    const key = bucket.objectPrefix + path.slice(slash + 1);
-    if (this.#index.slow) return this.#findLater(path, key);
-    const bytes = this.#index.get(key);
-    if (bytes === undefined) return undefined;
-    const row = decodeObject(bytes);
+    const key = path.slice(slash + 1);
+    const recent = this.#index.recentObject(bucket.objectPrefix, key);
+    if (recent === null) return undefined;
+    if (recent !== undefined && !inRecord(recent)) {
+      this.#cache.fill(path, recent);
+      return recent;
+    }
+    if (this.#index.slow) return this.#findLater(path, bucket.objectPrefix + key, recent);
+    const row = recent ?? this.#rowNow(bucket.objectPrefix + key);
+    if (row === undefined) return undefined;
     const found = this.#resolveNow(row);
     if (found === undefined) return this.#resolveLater(path, row, this.#cache.generation(path));
     this.#cache.fill(path, found);
     return found;
   }
 
-  async #findLater(path: string, key: string): Promise<StoredObject | undefined> {
+  #rowNow(rowKey: string): ObjectRow | undefined {
+    const bytes = this.#index.get(rowKey);
+    return bytes === undefined ? undefined : decodeObject(bytes);
+  }
+
+  async #findLater(
+    path: string,
+    rowKey: string,
+    recent: StoredObject | undefined,
+  ): Promise<StoredObject | undefined> {
     const generation = this.#cache.generation(path);
-    const bytes = await this.#index.getLater(key);
+    if (recent !== undefined) return await this.#resolveLater(path, recent, generation);
+    const bytes = await this.#index.getLater(rowKey);
     if (bytes === undefined) return undefined;
     return await this.#resolveLater(path, decodeObject(bytes), generation);
   }
@@ -79,10 +96,8 @@ export class ObjectReader {
   /** Everything of the object that can be had without waiting; `undefined` if something cannot. */
   #resolveNow(row: ObjectRow): StoredObject | undefined {
     const { body, size } = row;
-    let bytes: Uint8Array | undefined;
-    if (body.kind === "inline") bytes = body.bytes;
-    else if (body.kind === "empty") bytes = NO_BYTES;
-    else if (body.kind === "record" && size <= CACHED_BODY_BYTES_MAX) {
+    let bytes = bytesInMemory(body);
+    if (body.kind === "record" && size <= CACHED_BODY_BYTES_MAX) {
       const { offset, crc32c } = body;
       const record = { index: row.birthIndex, offset, length: size, crc32c };
       const start = this.#pace.begin();
@@ -92,15 +107,13 @@ export class ObjectReader {
     }
     const attributes = row.attributes ?? this.#detailOf(row, this.#index.get(detailKey(row)));
     const runs = body.kind === "parts" ? runsOf(body, this.#index.get(keys.upload(body.uploadId))) : NO_RUNS;
-    return assemble(row, attributes, bytes, runs);
+    return storedObject(row, attributes, { bytes, runs });
   }
 
   async #resolveLater(path: string, row: ObjectRow, generation: number): Promise<StoredObject | undefined> {
     const { body, size } = row;
-    let bytes: Uint8Array | undefined;
-    if (body.kind === "inline") bytes = body.bytes;
-    else if (body.kind === "empty") bytes = NO_BYTES;
-    else if (body.kind === "record") {
+    let bytes = bytesInMemory(body);
+    if (body.kind === "record") {
       const { offset, crc32c } = body;
       bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
     }
@@ -112,13 +125,13 @@ export class ObjectReader {
     const attributes = row.attributes ?? this.#detailOf(row, detail);
     const runs =
       body.kind === "parts" ? runsOf(body, await this.#index.getLater(keys.upload(body.uploadId))) : NO_RUNS;
-    const found = assemble(row, attributes, bytes, runs);
+    const found = storedObject(row, attributes, { bytes, runs });
     this.#cache.fillLate(path, found, generation);
     return found;
   }
 
   #detailOf(row: ObjectRow, bytes: Uint8Array | undefined): Attributes {
-    if (!(row.flags & ObjectFlag.detail)) return NO_ATTRIBUTES;
+    if (!row.hasDetail) return NO_ATTRIBUTES;
     if (bytes === undefined) throw new DamageError(`the index row ${detailKey(row)} is missing`);
     return decodeDetail(bytes);
   }
@@ -221,8 +234,10 @@ export class ObjectReader {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-const NO_RUNS: readonly PartRun[] = [];
+/** Whether its body is in a log record that is read as a whole. */
+function inRecord({ body, size }: StoredObject): boolean {
+  return body.kind === "record" && size <= CACHED_BODY_BYTES_MAX;
+}
 
 function pinnedId(body: BodyReference): string | undefined {
   return body.kind === "stored" ? body.bodyId : body.kind === "parts" ? body.uploadId : undefined;
@@ -236,26 +251,6 @@ function runsOf(body: { readonly uploadId: string }, upload: Uint8Array | undefi
   const completed = upload === undefined ? undefined : rows.upload.decode(upload).completed;
   if (completed === undefined) throw new DamageError(`upload ${body.uploadId} has no row of its completion`);
   return completed.runs;
-}
-
-function assemble(
-  row: ObjectRow,
-  attributes: Attributes,
-  bytes: Uint8Array | undefined,
-  runs: readonly PartRun[],
-): StoredObject {
-  return {
-    size: row.size,
-    modifiedMs: row.modifiedMs,
-    etag: row.etag,
-    attributes,
-    bytes,
-    partCount: runs.reduce((sum, run) => sum + run.count, 0),
-    edge: undefined,
-    body: row.body,
-    birthIndex: row.birthIndex,
-    runs,
-  };
 }
 
 export type PlacedPart = { readonly partNumber: number; readonly start: number; readonly size: number };

@@ -10,6 +10,9 @@ import type { Generation } from "./overlay.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
+import { splitObjectKey } from "../state/keys.ts";
+import { encodeObject } from "../state/object-row.ts";
+import type { StoredObject } from "../state/stored-object.ts";
 import type { StateView } from "../state/view.ts";
 import { encodeMark, markKey } from "./flush-ring.ts";
 import type { ReadPace } from "./read-pace.ts";
@@ -69,7 +72,20 @@ export class StateIndex implements StateView {
 
   get(key: string): Uint8Array | undefined {
     const row = this.#overlay.get(key);
-    if (row !== undefined) return row ?? undefined;
+    return row === undefined ? this.#stored(key) : (row ?? undefined);
+  }
+
+  object(prefix: string, key: string): StoredObject | Uint8Array | undefined {
+    const object = this.#overlay.object(prefix, key);
+    return object === undefined ? this.#stored(prefix + key) : (object ?? undefined);
+  }
+
+  /** What the overlay knows of an object: `null` if it was deleted, `undefined` for nothing. */
+  recentObject(prefix: string, key: string): StoredObject | null | undefined {
+    return this.#overlay.object(prefix, key);
+  }
+
+  #stored(key: string): Uint8Array | undefined {
     const stored = this.#prefetched.has(key) ? this.#prefetched.get(key) : this.#readNow(key);
     return stored === undefined ? undefined : openRow(key, stored);
   }
@@ -95,12 +111,20 @@ export class StateIndex implements StateView {
     this.#overlay.set(key, null);
   }
 
+  putObject(prefix: string, key: string, object: StoredObject): void {
+    this.#overlay.setObject(prefix, key, object);
+  }
+
+  deleteObject(prefix: string, key: string): void {
+    this.#overlay.setObject(prefix, key, null);
+  }
+
   /**
    * Reads rows in threads so that the `get` of a following apply need not block. What was read is forgotten
    * as soon as a flush ends, because then it may be older than what the overlay has given up.
    */
   async prefetch(wanted: readonly string[]): Promise<void> {
-    const missing = wanted.filter((key) => this.#overlay.get(key) === undefined);
+    const missing = wanted.filter((key) => !this.#knows(key));
     if (missing.length === 0) return;
     const epoch = this.#flushNumber;
     const found = await this.#store.getMany(missing);
@@ -108,12 +132,18 @@ export class StateIndex implements StateView {
     for (const [at, key] of missing.entries()) this.#prefetched.set(key, found[at]);
   }
 
+  #knows(key: string): boolean {
+    const object = splitObjectKey(key);
+    if (object === undefined) return this.#overlay.get(key) !== undefined;
+    return this.#overlay.object(object.prefix, object.key) !== undefined;
+  }
+
   /** Drops what was prefetched for entries that are applied now. */
   forgetPrefetched(): void {
     this.#prefetched.clear();
   }
 
-  /** Asynchronous read for when LevelDB is slow. */
+  /** Asynchronous read for when LevelDB is slow. Not for objects that the overlay may know. */
   async getLater(key: string): Promise<Uint8Array | undefined> {
     const [value] = await this.getManyLater([key]);
     return value;
@@ -289,11 +319,20 @@ export class StateIndex implements StateView {
   }
 
   async #fill(batch: IndexBatch, generation: Generation): Promise<void> {
+    const { clock } = this.#options;
     let count = 0;
     for (const [key, row] of generation.rows) {
       if (row === null) batch.delete(key);
       else batch.put(key, sealRow(key, row));
-      if (++count % SLICE_ROWS === 0) await this.#options.clock.yieldToOthers();
+      if (++count % SLICE_ROWS === 0) await clock.yieldToOthers();
+    }
+    for (const [prefix, objects] of generation.objects) {
+      for (const [objectKey, object] of objects) {
+        const key = prefix + objectKey;
+        if (object === null) batch.delete(key);
+        else batch.put(key, sealRow(key, encodeObject(object)));
+        if (++count % SLICE_ROWS === 0) await clock.yieldToOthers();
+      }
     }
     const number = this.#flushNumber + 1;
     const key = markKey(number);

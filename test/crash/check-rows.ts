@@ -4,7 +4,7 @@
  * leads to. Returns what is wrong, one sentence each.
  */
 import type { StorageNode } from "../../src/replica/storage-node.ts";
-import { ObjectFlag, decodeObject } from "../../src/state/object-row.ts";
+import { decodeObject } from "../../src/state/object-row.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../../src/state/rows.ts";
 import type { PartRow } from "../../src/state/rows.ts";
@@ -87,7 +87,7 @@ class Recount {
       bucket.bytes += row.size;
       this.#buckets.set(bucketId, bucket);
       this.#name(row.body, { index: row.birthIndex, size: row.size });
-      if (row.flags & ObjectFlag.detail) {
+      if (row.hasDetail) {
         this.#reached.add(`detail/${row.birthIndex.toString(36).padStart(10, "0")}.${row.birthSub}`);
       }
     }

@@ -12,7 +12,7 @@ import type { Attributes } from "../../src/state/attributes.ts";
 import { encodeChunk, encodeCommand } from "../../src/state/command-codec.ts";
 import type { Command } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
-import { encodeObject } from "../../src/state/object-row.ts";
+import { encodeDetail, encodeObject } from "../../src/state/object-row.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
 import { rows } from "../../src/state/rows.ts";
 import { AckedFile } from "../../src/store/acked-file.ts";
@@ -216,12 +216,11 @@ function stateBytes(): Record<string, Buffer> {
       birthIndex: 1_000_000,
       birthSub: 299,
     };
-    found[`object ${name}`] = encodeObject({ ...birth, body, attributes }).row;
+    found[`object ${name}`] = encodeObject({ ...birth, hasDetail: false, body, attributes });
     if (name !== "inline") continue;
-    const metadata = [["m", "x".repeat(300)] as const];
-    const large = encodeObject({ ...birth, body, attributes: { ...attributes, metadata } });
-    found["object with detail"] = large.row;
-    found["detail"] = large.detail as Buffer;
+    const large = { ...attributes, metadata: [["m", "x".repeat(300)] as const] };
+    found["object with detail"] = encodeObject({ ...birth, hasDetail: true, body, attributes: large });
+    found["detail"] = encodeDetail(large) as Buffer;
   }
   for (const [name, row] of Object.entries(otherRows)) found[`row ${name}`] = row;
   return found;

@@ -8,6 +8,7 @@ import { FormatError } from "../../src/base/bytes.ts";
 import { logIndex } from "../../src/base/units.ts";
 import type { CommandResult } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
+import type { StoredObject } from "../../src/state/stored-object.ts";
 import { settled } from "../store/manual-clock.ts";
 import { closeGate, newMachine, openNode, openNodeWithBucket, putCommand, watch } from "./node-world.ts";
 import { chunkOf } from "../state/chunk-of.ts";
@@ -241,7 +242,8 @@ describe("a broken disk", () => {
 test("an apply that cannot go on ends the node and answers everybody", async () => {
   const world = await openNodeWithBucket();
   const { index, replica } = world.node;
-  index.put(keys.object(1, "bad"), Buffer.from("2 is no layout"));
+  const broken: unknown = Object.assign(Buffer.from("2 is no layout"), { body: { kind: "empty" }, runs: [] });
+  index.putObject(keys.objectPrefix(1), "bad", broken as StoredObject);
   const proposals = ["a", "bad", "c", "d"].map((key) =>
     watch(replica.proposeTogether([putCommand(key), putCommand(key)])),
   );

@@ -2,7 +2,7 @@
  * What must be true of the rows after every entry, found by looking at all of them: counters and live bytes
  * agree with a recount, every reference is counted, and no row is left that nothing leads to.
  */
-import { ObjectFlag, decodeObject } from "../../src/state/object-row.ts";
+import { decodeObject } from "../../src/state/object-row.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
 import { keys } from "../../src/state/keys.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../../src/state/rows.ts";
@@ -68,7 +68,7 @@ class Recount {
         this.#known.add(prefix + key);
         bytes += object.size;
         this.#refer(object.body, { index: object.birthIndex, size: object.size });
-        if (object.flags & ObjectFlag.detail) this.#detail(keys.detail(object.birthIndex, object.birthSub));
+        if (object.hasDetail) this.#detail(keys.detail(object.birthIndex, object.birthSub));
       }
       const counters = this.#all.get(keys.bucketCounters(id));
       const counted = counters === undefined ? undefined : rows.bucketCounters.decode(counters);

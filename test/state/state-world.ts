@@ -11,6 +11,8 @@ import { decodeChunk, decodeCommands } from "../../src/state/command-codec.ts";
 import type { Chunk, Command, CommandResult } from "../../src/state/command.ts";
 import type { EntryPosition } from "../../src/state/segment-table.ts";
 import { StateMachine } from "../../src/state/state-machine.ts";
+import { encodeObject } from "../../src/state/object-row.ts";
+import type { StoredObject } from "../../src/state/stored-object.ts";
 import type { StateView } from "../../src/state/view.ts";
 import { LogBatch } from "../../src/store/log-batch.ts";
 import { OpenSegment } from "../../src/store/open-segment.ts";
@@ -28,6 +30,18 @@ export class MapView implements StateView {
 
   delete(key: string): void {
     this.rows.delete(key);
+  }
+
+  object(prefix: string, key: string): Uint8Array | undefined {
+    return this.rows.get(prefix + key);
+  }
+
+  putObject(prefix: string, key: string, object: StoredObject): void {
+    this.put(prefix + key, encodeObject(object));
+  }
+
+  deleteObject(prefix: string, key: string): void {
+    this.delete(prefix + key);
   }
 }
 

@@ -3,32 +3,23 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
-import type { WrittenObject } from "../../src/state/view.ts";
+import { NO_RUNS, bytesInMemory, storedObject } from "../../src/state/stored-object.ts";
+import type { StoredObject } from "../../src/state/stored-object.ts";
 import { ObjectCache } from "../../src/store/object-cache.ts";
-import type { StoredObject } from "../../src/store/object-cache.ts";
 
-const written = (version: number, size = 1, body?: BodyReference): WrittenObject => ({
-  modifiedMs: version,
-  size,
-  etag: `etag ${version}`,
-  birthIndex: version,
-  birthSub: 0,
-  body: body ?? { kind: "record", offset: 64, crc32c: 0 },
-  attributes: NO_ATTRIBUTES,
-});
+const RECORD: BodyReference = { kind: "record", offset: 64, crc32c: 0 };
 
-const stored = (version: number, size = 1): StoredObject => ({
-  size,
-  modifiedMs: version,
-  etag: `etag ${version}`,
-  attributes: NO_ATTRIBUTES,
-  bytes: Buffer.alloc(size),
-  partCount: 0,
-  edge: undefined,
-  body: { kind: "record", offset: 64, crc32c: 0 },
-  birthIndex: version,
-  runs: [],
-});
+function objectOf(version: number, size: number, body: BodyReference, bytes?: Uint8Array): StoredObject {
+  const place = { hasDetail: false, birthIndex: version, birthSub: 0 };
+  const row = { modifiedMs: version, size, etag: `etag ${version}`, ...place, body, attributes: undefined };
+  return storedObject(row, NO_ATTRIBUTES, { bytes: bytes ?? bytesInMemory(body), runs: NO_RUNS });
+}
+
+const written = (version: number, size = 1, body: BodyReference = RECORD): StoredObject =>
+  objectOf(version, size, body);
+
+const stored = (version: number, size = 1): StoredObject =>
+  objectOf(version, size, RECORD, Buffer.alloc(size));
 
 const cacheOf = (bytesMax = 1024 * 1024): ObjectCache => new ObjectCache({ bytesMax });
 
@@ -64,14 +55,19 @@ describe("apply", () => {
     }
   });
 
-  test("leaves tiny bodies to the first read, and never an older one in their place", () => {
-    for (const body of [{ kind: "empty" }, { kind: "inline", bytes: Buffer.from("y") }] as const) {
+  test("fills tiny and empty bodies with the object as it is, a record's with its bytes beside it", () => {
+    const tiny: BodyReference = { kind: "inline", bytes: Buffer.from("y") };
+    for (const body of [{ kind: "empty" } as const, tiny, RECORD]) {
       const cache = cacheOf();
       cache.objectWritten("b/k", written(1), Buffer.from("x"));
-      cache.objectWritten("b/k", written(2, 1, body), Buffer.from("y"));
-      expect(cache.get("b/k")).toBeUndefined();
-      cache.fill("b/k", stored(2));
-      expect(cache.get("b/k")?.etag).toBe("etag 2");
+      const object = written(2, 1, body);
+      cache.objectWritten("b/k", object, Buffer.from("y"));
+      expect(cache.get("b/k")).toEqual({
+        ...object,
+        bytes: body === RECORD ? Buffer.from("y") : object.bytes,
+      });
+      // The overlay shares the object: it must not come to hold bodies of records.
+      expect(object.bytes).toEqual(bytesInMemory(body));
     }
   });
 });

@@ -6,6 +6,11 @@
 import { describe, expect, test } from "vitest";
 import { BusyError, DamageError, UnavailableError } from "../../src/base/errors.ts";
 import type { IndexIterator, IndexStore } from "../../src/ports/index-store.ts";
+import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
+import { keys, prefixRange } from "../../src/state/keys.ts";
+import { decodeObject } from "../../src/state/object-row.ts";
+import { NO_RUNS, bytesInMemory, storedObject } from "../../src/state/stored-object.ts";
+import type { StoredObject } from "../../src/state/stored-object.ts";
 import { readRing } from "../../src/store/flush-ring.ts";
 import { ReadPace } from "../../src/store/read-pace.ts";
 import { StateIndex } from "../../src/store/state-index.ts";
@@ -69,6 +74,26 @@ function apply(index: StateIndex, rows: Readonly<Record<string, string | null>>)
   index.entryApplied(index.appliedIndex + 1);
 }
 
+const PREFIX = keys.objectPrefix(1);
+
+/** One entry that writes objects (by their ETag) or removes them. */
+function applyObjects(index: StateIndex, objects: Readonly<Record<string, string | null>>): void {
+  for (const [key, etag] of Object.entries(objects)) {
+    if (etag === null) index.deleteObject(PREFIX, key);
+    else index.putObject(PREFIX, key, objectOf(etag));
+  }
+  index.entryApplied(index.appliedIndex + 1);
+}
+
+function objectOf(etag: string): StoredObject {
+  const place = { hasDetail: false, birthIndex: 1, birthSub: 0, body: { kind: "empty" } as const };
+  const row = { modifiedMs: 1, size: 0, etag, ...place, attributes: NO_ATTRIBUTES };
+  return storedObject(row, NO_ATTRIBUTES, { bytes: bytesInMemory(place.body), runs: NO_RUNS });
+}
+
+const etagOf = (object: StoredObject | Uint8Array | undefined): string | undefined =>
+  object instanceof Uint8Array ? decodeObject(object).etag : object?.etag;
+
 const text = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString();
 
@@ -97,6 +122,35 @@ describe("reads", () => {
     expect([index.flushedIndex, ...seen()]).toEqual([2, "2", undefined]);
     await clock.advance(400);
     expect([index.flushedIndex, index.overlayRows, ...seen()]).toEqual([3, 0, "2", undefined]);
+  });
+
+  test("see objects at once, before and while and after they are flushed, and as rows in iterators", async () => {
+    await using world = await openWorld();
+    const { index, store } = world;
+    applyObjects(index, { a: "1", b: "1", c: "1" });
+    expect(etagOf(index.object(PREFIX, "a"))).toBe("1");
+    await index.flushedThrough(1);
+    expect(index.recentObject(PREFIX, "a")).toBeUndefined();
+    expect(etagOf(index.object(PREFIX, "a"))).toBe("1");
+    applyObjects(index, { a: "2", b: null });
+    const gate = Promise.withResolvers<void>();
+    store.beforeWrite = () => gate.promise;
+    const flushed = index.flushedThrough(2);
+    await settled();
+    expect(index.recentObject(PREFIX, "b")).toBeNull();
+    applyObjects(index, { c: null, d: "3" });
+    const seen = ["a", "b", "c", "d"].map((key) => etagOf(index.object(PREFIX, key)));
+    expect(seen).toEqual(["2", undefined, undefined, "3"]);
+    gate.resolve();
+    await flushed;
+    expect(["a", "b", "c", "d"].map((key) => etagOf(index.object(PREFIX, key)))).toEqual(seen);
+    const iterator = await index.iterate(prefixRange(PREFIX));
+    const rows = await iterator.next(10);
+    await iterator.close();
+    expect(rows.map(([key, row]) => [key, decodeObject(row).etag])).toEqual([
+      [`${PREFIX}a`, "2"],
+      [`${PREFIX}d`, "3"],
+    ]);
   });
 
   test("are checked: a row that is not what was written is damage, not data", async () => {
