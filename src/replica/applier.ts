@@ -63,11 +63,11 @@ export class Applier {
   /** As long as it takes: the entry is in the log, so it will be applied, and proposals wait behind it. */
   async #waitForRoom(index: number): Promise<void> {
     while (this.#index.full) {
-      if (this.#stopping) throw new UnavailableError("stopped while the index could not be written");
       try {
         await this.#index.flushedThrough(index);
       } catch (error) {
         if (!(error instanceof BusyError)) throw error;
+        if (this.#stopping) throw new UnavailableError("stopped while the index could not be written");
         await this.#clock.sleep(FULL_INDEX_RETRY_MS);
       }
     }

@@ -135,8 +135,14 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     try {
       while (!(this.#stopping && this.#queue.length === 0)) await this.#turn();
     } catch (error) {
-      this.#fail(error);
+      if (this.#isGivenUp(error)) this.#rejectAll(error);
+      else this.#fail(error);
     }
+  }
+
+  /** A stop does not wait for space, neither of the log nor of the index: nothing is wrong with the node. */
+  #isGivenUp(error: unknown): boolean {
+    return this.#stopping && error instanceof UnavailableError;
   }
 
   async #turn(): Promise<void> {
@@ -150,10 +156,26 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     while (this.#options.log.gatheredEntries > 0) {
       const committed = this.#takeCommitted();
       // Applying what the last write committed and encoding the next batch overlap with this write.
-      await Promise.all([this.#makeStable(), this.#apply(committed).then(() => this.#gather())]);
+      await this.#bothOf(
+        this.#makeStable(),
+        this.#apply(committed).then(() => this.#gather()),
+      );
       this.#gather();
     }
     await this.#apply(this.#takeCommitted());
+  }
+
+  /** A failure ends the node at once; a stop closes the files, so nothing may go on beside it. */
+  async #bothOf(stable: Promise<void>, applied: Promise<void>): Promise<void> {
+    try {
+      await Promise.all([stable, applied]);
+    } catch (error) {
+      if (!this.#isGivenUp(error)) throw error;
+      for (const end of await Promise.allSettled([stable, applied])) {
+        if (end.status === "rejected" && !this.#isGivenUp(end.reason)) throw end.reason;
+      }
+      throw error;
+    }
   }
 
   async #apply(committed: readonly PlacedEntry[]): Promise<void> {
@@ -255,10 +277,15 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    leaveUnknown(this.#placed, error);
-    this.#placed = [];
-    this.#queue.rejectAll(new UnavailableError("this node failed", { cause: error }));
+    this.#rejectAll(error);
     this.#options.onFatal(error);
+  }
+
+  /** What is in the log may take effect, what waits for it cannot any more. */
+  #rejectAll(cause: unknown): void {
+    leaveUnknown(this.#placed, cause);
+    this.#placed = [];
+    this.#queue.rejectAll(new UnavailableError("this node writes no more", { cause }));
   }
 
   /** Refuses new proposals; `run` ends when the admitted ones are answered. */
@@ -271,7 +298,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
 
 /** Those that were answered already do not hear it. */
 function leaveUnknown(placed: readonly PlacedEntry[], cause: unknown): void {
-  const unknown = new UnknownOutcomeError("this node failed before it could tell", { cause });
+  const unknown = new UnknownOutcomeError("this node ended before it could tell", { cause });
   for (const { entry } of placed) for (const proposal of entry.proposals) proposal.reject(unknown);
 }
 

@@ -115,17 +115,82 @@ describe("a full disk", () => {
     ).toBe("deleted");
     await world.close(next);
   });
+});
 
-  test("can be stopped on", async () => {
+/** Like `outcome` of the world, but it lets no time pass. */
+function ending(work: Promise<string>): Promise<string> {
+  return work.catch((error: unknown) => (error instanceof Error ? error.name : String(error)));
+}
+
+/** Puts one after the other until one is not answered; how many were, and the outcome of that one. */
+async function fillUntilStuck(
+  world: SimWorld,
+  store: SimStore,
+): Promise<{ readonly taken: number; readonly waiting: Promise<unknown> }> {
+  for (let taken = 0; ; taken++) {
+    const waiting = world.outcome(world.put(store, `k${taken}`, world.bytes(3000)));
+    const first = await world.clock.run(Promise.race([waiting, world.clock.sleep(2000).then(() => "waits")]));
+    if (first === "waits") return { taken, waiting };
+    expect(first).toBe("put");
+    expect(taken).toBeLessThan(1000);
+  }
+}
+
+describe("a stop while the disk is full", () => {
+  /** Soon, as a clean stop, and with a next start that has everything that was acknowledged. */
+  async function stopAndReopen(world: SimWorld, store: SimStore, taken: number): Promise<SimStore> {
+    const startMs = world.clock.monotonicMs();
+    expect(await world.outcome(store.node.close())).toBeUndefined();
+    expect(world.clock.monotonicMs() - startMs).toBeLessThan(2000);
+    expect(store.fatal).toEqual([]);
+    world.disk.fault = () => undefined;
+    world.disk.capacityBytes = undefined;
+    const next = await world.open();
+    expect(next.fatal).toEqual([]);
+    for (let at = 0; at < taken; at++) expect(await world.get(next, `k${at}`)).toHaveLength(3000);
+    return next;
+  }
+
+  test.each([0.1, 1000])("whose log waits, stopped %d ms after the writes began", async (ms) => {
     const world = new SimWorld();
     const store = await world.openWithBucket();
-    world.disk.capacityBytes = world.disk.usedBytes;
-    const waiting = world.outcome(world.put(store, "never", world.bytes(1000)));
+    await world.outcome(world.put(store, "k0", world.bytes(3000)));
+    // A part of the record reaches the disk.
+    world.disk.capacityBytes = world.disk.usedBytes + 2000;
+    const waiting = ["a", "b", "c"].map((key) => ending(world.put(store, key, world.bytes(3000))));
+    await world.clock.advance(ms);
+    const next = await stopAndReopen(world, store, 1);
+    for (const outcome of await Promise.all(waiting)) expect(outcome).toBe("UnknownOutcomeError");
+    expect(await world.get(next, "a")).toBeUndefined();
+    await world.close(next);
+  });
+
+  test("whose index waits: what is in the log is unknown, and there at the next start", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket({ overlayRowsMax: 50 });
     await world.clock.advance(1000);
+    world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+    const { taken, waiting } = await fillUntilStuck(world, store);
+    expect(taken).toBeGreaterThan(5);
+    const late = world.outcome(world.put(store, "late", world.bytes(10)));
+    const next = await stopAndReopen(world, store, taken);
+    // It never came into the log.
+    expect([await waiting, await late]).toEqual(["UnknownOutcomeError", "UnavailableError"]);
+    expect(await world.get(next, "late")).toBeUndefined();
+    expect(await world.get(next, `k${taken}`)).toHaveLength(3000);
+    await world.close(next);
+  });
+
+  test("a slow flush is waited for: what was admitted is answered", async () => {
+    const world = new SimWorld();
+    const store = await world.openWithBucket({ overlayRowsMax: 50, payloadEntriesMax: 10 });
+    await world.clock.advance(1000);
+    world.latencyMs = 20;
+    const puts = Array.from({ length: 300 }, (_, at) => ending(world.put(store, `k${at}`, world.bytes(10))));
+    await world.clock.advance(30);
     await world.outcome(store.node.close());
-    expect(await waiting).toBe("UnknownOutcomeError");
-    world.disk.capacityBytes = undefined;
-    await world.close(await world.open());
+    expect(new Set(await Promise.all(puts))).toEqual(new Set(["put"]));
+    expect(store.fatal).toEqual([]);
   });
 });
 

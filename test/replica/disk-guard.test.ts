@@ -119,7 +119,7 @@ describe("the reserve", () => {
     expect(await world.names()).toContain("reserve");
   });
 
-  test("that does not fit is tried again and again, and until it fits the marks are not believed", async () => {
+  test("that does not fit is tried again, and until it fits the marks are not believed", async () => {
     await using world = await openGuard();
     world.disk.freeBytes = { freeBytes: 50 * GIB, totalBytes: 100 * GIB };
     await world.guard.releaseReserve();

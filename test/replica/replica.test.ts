@@ -193,6 +193,52 @@ describe("stopping", () => {
     expect(world.fatal).toEqual([]);
   });
 
+  test("waits neither for the log nor for the index of a full disk, and is no failure", async () => {
+    const machine = newMachine();
+    const world = await openNodeWithBucket(machine, { overlayRowsMax: 8 });
+    const { replica, index } = world.node;
+    world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+    let taken = 0;
+    for (; !index.full; taken++) await replica.propose(putCommand(`k${taken}`));
+    const open = closeGate(world);
+    const inLog = watch(replica.propose(putCommand("in the log")));
+    await settled();
+    world.disk.fault = (effect) => (effect === "batch" || effect === "write" ? "ENOSPC" : undefined);
+    const onTheWay = watch(replica.propose(putCommand("on the way")));
+    open();
+    await world.clock.advance(1000);
+    expect([inLog.state(), onTheWay.state()]).toEqual(["pending", "pending"]);
+    expect(replica.commitIndex).toBe(replica.appliedIndex + 1);
+    const closing = watch(world.node.close());
+    await world.clock.advance(1000);
+    expect(closing.state()).toBe("resolved");
+    expect([inLog.state(), onTheWay.state()]).toEqual(["UnknownOutcomeError", "UnknownOutcomeError"]);
+    expect(world.fatal).toEqual([]);
+    world.disk.fault = () => undefined;
+    await using next = await openNode(machine);
+    for (let at = 0; at < taken; at++) expect(next.service.objects.find(`b/k${at}`)).toBeDefined();
+    expect(next.service.objects.find("b/in the log")).toBeDefined();
+    expect(next.service.objects.find("b/on the way")).toBeUndefined();
+  });
+
+  test("ends with a failure if the last write fails", async () => {
+    const world = await openNodeWithBucket(newMachine(), { overlayRowsMax: 8 });
+    const { replica, index } = world.node;
+    world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+    for (let at = 0; !index.full; at++) await replica.propose(putCommand(`k${at}`));
+    const open = closeGate(world);
+    const inLog = watch(replica.propose(putCommand("in the log")));
+    await settled();
+    world.disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : effect === "write" ? "EIO" : undefined);
+    const onTheWay = watch(replica.propose(putCommand("on the way")));
+    const closing = watch(world.node.close());
+    open();
+    await world.clock.advance(2000);
+    expect([inLog.state(), onTheWay.state()]).toEqual(["UnknownOutcomeError", "UnknownOutcomeError"]);
+    expect(closing.state()).not.toBe("pending");
+    expect(world.fatal.map(String)).toEqual([expect.stringContaining("EIO")]);
+  });
+
   test("while it reaps is no failure", async () => {
     const world = await openNodeWithBucket();
     const { objects } = world.service;
