@@ -1,5 +1,7 @@
 /**
- * Proposals that wait for the next log batch: bounded in number and bytes, first come first served. Single
+ * Proposals that wait for the next log batch: bounded in number and bytes, in two lanes. Chunks of streamed
+ * bodies and what names them keep their order in one, everything else in the other, and entries are taken
+ * from both in turn: a large upload does not stand in the way of small writes, nor they in its way. Single
  * commands that stand next to each other become one entry; a group stays one entry of its own.
  */
 import { BusyError } from "../base/errors.ts";
@@ -12,40 +14,26 @@ export type Proposal = {
   readonly chunk: Chunk | undefined;
   readonly bytes: number;
   readonly group: boolean;
+  /** It names or gives up a streamed body, whose chunks have to come first. */
+  readonly followsBodies: boolean;
   readonly resolve: (results: readonly CommandResult[]) => void;
   readonly reject: (error: unknown) => void;
 };
 
-export class ProposalQueue {
-  readonly #countMax: number;
-  readonly #bytesMax: number;
+/** First come, first served. */
+class Lane {
   #items: Proposal[] = [];
   #taken = 0;
-  #bytes = 0;
-
-  constructor(bounds: { readonly countMax: number; readonly bytesMax: number }) {
-    this.#countMax = bounds.countMax;
-    this.#bytesMax = bounds.bytesMax;
-  }
 
   get length(): number {
     return this.#items.length - this.#taken;
   }
 
   push(proposal: Proposal): void {
-    const { length } = this;
-    // The first one is always taken, however large: otherwise it could never be.
-    if (length >= this.#countMax || (length > 0 && this.#bytes + proposal.bytes > this.#bytesMax)) {
-      throw new BusyError(`${length} writes with ${this.#bytes} bytes wait already`);
-    }
-    this.#bytes += proposal.bytes;
     this.#items.push(proposal);
   }
 
-  /**
-   * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
-   * bytes together (one at least).
-   */
+  /** A chunk, a group, or up to `countMax` single commands of `bytesMax` bytes together (one at least). */
   takeEntry(countMax: number, bytesMax: number): readonly Proposal[] {
     const start = this.#taken;
     let end = start;
@@ -62,7 +50,6 @@ export class ProposalQueue {
     }
     const entry = this.#items.slice(start, end);
     this.#taken = end;
-    this.#bytes -= bytes;
     if (this.#taken > 1024 || this.#taken === this.#items.length) {
       this.#items = this.#items.slice(this.#taken);
       this.#taken = 0;
@@ -70,10 +57,59 @@ export class ProposalQueue {
     return entry;
   }
 
-  rejectAll(error: unknown): void {
-    for (const item of this.#items.slice(this.#taken)) item.reject(error);
+  takeAll(): readonly Proposal[] {
+    const items = this.#items.slice(this.#taken);
     this.#items = [];
     this.#taken = 0;
+    return items;
+  }
+}
+
+export class ProposalQueue {
+  readonly #countMax: number;
+  readonly #bytesMax: number;
+  readonly #bodies = new Lane();
+  readonly #others = new Lane();
+  #lastTaken = this.#bodies;
+  #bytes = 0;
+
+  constructor(bounds: { readonly countMax: number; readonly bytesMax: number }) {
+    this.#countMax = bounds.countMax;
+    this.#bytesMax = bounds.bytesMax;
+  }
+
+  get length(): number {
+    return this.#bodies.length + this.#others.length;
+  }
+
+  push(proposal: Proposal): void {
+    const { length } = this;
+    // The first one is always taken, however large: otherwise it could never be.
+    if (length >= this.#countMax || (length > 0 && this.#bytes + proposal.bytes > this.#bytesMax)) {
+      throw new BusyError(`${length} writes with ${this.#bytes} bytes wait already`);
+    }
+    this.#bytes += proposal.bytes;
+    const toBodies = proposal.chunk !== undefined || proposal.followsBodies;
+    (toBodies ? this.#bodies : this.#others).push(proposal);
+  }
+
+  /**
+   * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
+   * bytes together (one at least). From the lanes in turn, if something waits in both.
+   */
+  takeEntry(countMax: number, bytesMax: number): readonly Proposal[] {
+    const turn = this.#lastTaken === this.#bodies ? this.#others : this.#bodies;
+    const lane = turn.length > 0 ? turn : this.#lastTaken;
+    const entry = lane.takeEntry(countMax, bytesMax);
+    this.#lastTaken = lane;
+    for (const { bytes } of entry) this.#bytes -= bytes;
+    return entry;
+  }
+
+  rejectAll(error: unknown): void {
+    for (const lane of [this.#bodies, this.#others]) {
+      for (const proposal of lane.takeAll()) proposal.reject(error);
+    }
     this.#bytes = 0;
   }
 }

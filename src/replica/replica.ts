@@ -111,7 +111,9 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
       this.#admit(commands, chunk);
       const bytes = chunk?.length ?? bytesOf(commands);
       assert(bytes <= ENTRY_BYTES_MAX, `a group of ${bytes} bytes does not fit into one entry`);
-      this.#queue.push({ commands, chunk, bytes, group: commands.length > 1, resolve, reject });
+      const group = commands.length > 1;
+      const followsBodies = commands.some(followsBody);
+      this.#queue.push({ commands, chunk, bytes, group, followsBodies, resolve, reject });
       this.#wake?.();
     });
   }
@@ -321,6 +323,11 @@ function bytesOf(commands: readonly Command[]): number {
     if ("body" in command && command.body.kind === "bytes") bytes += command.body.bytes.length;
   }
   return bytes;
+}
+
+function followsBody(command: Command): boolean {
+  if (command.kind === "putObject" || command.kind === "putPart") return command.body.kind === "stored";
+  return command.kind === "abortBody";
 }
 
 function bringsBytes(command: Command): boolean {

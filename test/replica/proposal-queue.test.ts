@@ -6,7 +6,7 @@ import { ProposalQueue } from "../../src/replica/proposal-queue.ts";
 import type { Proposal } from "../../src/replica/proposal-queue.ts";
 import { chunkOf } from "../state/chunk-of.ts";
 
-type Kind = "single" | "group" | "chunk";
+type Kind = "single" | "group" | "chunk" | "naming";
 
 function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal {
   const chunk = chunkOf("x", 0, Buffer.from("x"));
@@ -15,6 +15,7 @@ function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal
     chunk: kind === "chunk" ? chunk : undefined,
     bytes,
     group: kind === "group",
+    followsBodies: kind === "naming",
     resolve: () => undefined,
     reject: (error) => rejected.push(error),
   };
@@ -23,10 +24,10 @@ function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal
 const endless = { countMax: 1e9, bytesMax: 1e9 };
 
 describe("an entry", () => {
-  test("takes what stands in front, in order, and never more than its bounds", () => {
-    const kind = fc.oneof(
-      { weight: 6, arbitrary: fc.constant("single" as const) },
-      { weight: 1, arbitrary: fc.constantFrom("group" as const, "chunk" as const) },
+  test("takes what stands in front of a lane, in order, and never more than its bounds", () => {
+    const kind: fc.Arbitrary<Kind> = fc.oneof(
+      { weight: 6, arbitrary: fc.constant("single") },
+      { weight: 1, arbitrary: fc.constantFrom("group", "chunk", "naming") },
     );
     const items = fc.array(fc.record({ kind, bytes: fc.nat(300) }), { maxLength: 60 });
     fc.assert(
@@ -47,9 +48,22 @@ describe("an entry", () => {
           }
           taken.push(...entry);
         }
-        expect(taken).toEqual(all);
+        const ofLane = (from: readonly Proposal[], bodies: boolean): readonly Proposal[] =>
+          from.filter(({ chunk, followsBodies }) => (chunk !== undefined || followsBodies) === bodies);
+        expect(ofLane(taken, true)).toEqual(ofLane(all, true));
+        expect(ofLane(taken, false)).toEqual(ofLane(all, false));
       }),
     );
+  });
+
+  test("comes from each lane in turn while something waits in both", () => {
+    const queue = new ProposalQueue(endless);
+    const kinds: readonly Kind[] = ["chunk", "chunk", "naming", "single", "single", "group", "single"];
+    const all = kinds.map((kind) => proposal(kind, 1));
+    for (const each of all) queue.push(each);
+    const taken: (readonly number[])[] = [];
+    while (queue.length > 0) taken.push(queue.takeEntry(10, 1000).map((each) => all.indexOf(each)));
+    expect(taken).toEqual([[3, 4], [0], [5], [1], [6], [2]]);
   });
 
   test("of an empty queue is empty", () => {

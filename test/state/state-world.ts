@@ -52,6 +52,7 @@ const proposalOf = (commands: readonly Command[], chunk: Chunk | undefined) => (
   chunk,
   bytes: 0,
   group: false,
+  followsBodies: false,
   resolve: () => undefined,
   reject: () => undefined,
 });
