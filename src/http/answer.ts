@@ -55,7 +55,7 @@ export function answer(
   exchange.finish(status);
 }
 
-export function answerXml(exchange: Exchange, xml: string): void {
+export function answerXml(exchange: Exchange, xml: Uint8Array | string): void {
   const headers = baseHeaders(exchange);
   headers.push("Content-Type", "application/xml");
   answer(exchange, 200, headers, xml);

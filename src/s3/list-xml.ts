@@ -99,7 +99,7 @@ function body(head: string, listing: CommonListing): Buffer {
 }
 
 /** The document as UTF-8, ready to be sent. */
-export function listObjectsV1Body(listing: ListingV1): Buffer {
+export function listObjectsV1Xml(listing: ListingV1): Buffer {
   const { isUrlEncoded, nextMarker } = listing;
   const head =
     element("Name", listing.bucket) +
@@ -113,7 +113,7 @@ export function listObjectsV1Body(listing: ListingV1): Buffer {
 }
 
 /** The document as UTF-8, ready to be sent. */
-export function listObjectsV2Body(listing: ListingV2): Buffer {
+export function listObjectsV2Xml(listing: ListingV2): Buffer {
   const { isUrlEncoded, startAfter } = listing;
   const head =
     element("Name", listing.bucket) +
@@ -126,14 +126,6 @@ export function listObjectsV2Body(listing: ListingV2): Buffer {
     optionalElement("NextContinuationToken", listing.nextContinuationToken) +
     element("KeyCount", String(listing.contents.length + listing.commonPrefixes.length));
   return body(head, listing);
-}
-
-export function listObjectsV1Xml(listing: ListingV1): string {
-  return listObjectsV1Body(listing).toString("utf8");
-}
-
-export function listObjectsV2Xml(listing: ListingV2): string {
-  return listObjectsV2Body(listing).toString("utf8");
 }
 
 export type ListedBucket = {
