@@ -41,10 +41,16 @@ async function receiveStream(exchange: Exchange, plan: BodyPlan): Promise<Receiv
   const digests = new BodyDigests(plan);
   const sink = new BodySink(exchange.edge.service.objects, digests);
   const decoder = bodyDecoder(exchange, plan);
-  const take = (wire: Buffer): Promise<void> | undefined => {
+  const takeWire = (wire: Buffer): Promise<void> | undefined => {
     if (decoder === undefined) return sink.take(wire);
     const pending = decoder.push(wire).flatMap((piece) => sink.take(piece) ?? []);
     return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
+  };
+  const take = (wire: Buffer): Promise<void> | undefined => {
+    sink.borrow(wire);
+    const pending = takeWire(wire);
+    sink.giveBack(wire);
+    return pending;
   };
   try {
     await pumpBody(exchange, take);
@@ -55,6 +61,8 @@ async function receiveStream(exchange: Exchange, plan: BodyPlan): Promise<Receiv
     return { etag, checksum, size: sink.size, body, abort: () => sink.abort() };
   } catch (error) {
     sink.abort();
+    // The answer gives the credits back, so it waits until the log has let go of what it was given.
+    await sink.settled();
     throw error;
   }
 }

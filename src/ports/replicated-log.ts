@@ -14,6 +14,7 @@ export interface ReplicatedLog<Command, Chunk, Result> {
   proposeTogether(commands: readonly Command[]): Promise<readonly Result[]>;
   /**
    * A piece of a body that no row names yet. Proposals of one caller are applied in the order of the calls.
+   * The chunk's bytes are looked at until it is answered and never again: their memory may then be freed.
    */
   proposeChunk(chunk: Chunk): Promise<Result>;
   /** Everything acknowledged before the call is applied when it returns (Raft paper, section 8). */

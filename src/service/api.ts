@@ -69,9 +69,17 @@ export const CHUNK_BYTES_MAX = 1024 * 1024;
  */
 export interface BodyWriter {
   readonly size: number;
-  /** The bytes, or pieces of them in order, become the store's. */
-  write(bytes: Uint8Array | readonly Uint8Array[]): Promise<void>;
+  /**
+   * The bytes, or pieces of them in order, are lent to the store and must not change. `onStored` is called
+   * once they are stored and nobody looks at them any more; never, if that fails.
+   */
+  write(
+    bytes: Uint8Array | readonly Uint8Array[],
+    options?: { readonly onStored?: () => void },
+  ): Promise<void>;
   abort(): void;
+  /** Resolves when none of its bytes is under way any more: until then they take memory. */
+  settled(): Promise<void>;
 }
 
 export type PutObjectInput = {

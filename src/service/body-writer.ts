@@ -35,7 +35,10 @@ export class ChunkedBody implements BodyWriter {
     return this.#size;
   }
 
-  async write(bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
+  async write(
+    bytes: Uint8Array | readonly Uint8Array[],
+    options: { readonly onStored?: () => void } = {},
+  ): Promise<void> {
     assert(this.#state === "open", "a body that was finished or given up takes no more bytes");
     const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -44,17 +47,18 @@ export class ChunkedBody implements BodyWriter {
     const { bodyId } = this;
     const chunk = { bodyId, sequence: this.#sequence++, incarnation: this.#incarnation, pieces, length };
     this.#size += length;
-    this.#underWay.push(this.#propose(chunk));
+    this.#underWay.push(this.#propose(chunk, options.onStored));
     if (this.#underWay.length > CHUNKS_AHEAD) await this.#underWay.shift();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #propose(chunk: Chunk): Promise<void> {
+  async #propose(chunk: Chunk, onStored: (() => void) | undefined): Promise<void> {
     try {
       const result = await this.#log.proposeChunk(chunk);
       if (result.kind !== "done") {
         throw new UnavailableError("the staged body was given up before it was complete: send it again");
       }
+      onStored?.();
     } catch (error) {
       this.#failure ??= error;
     }
@@ -80,5 +84,9 @@ export class ChunkedBody implements BodyWriter {
     if (this.#sequence === 0) return;
     // If this proposal fails too, housekeeping finds the stage.
     this.#log.propose({ kind: "abortBody", bodyId: this.bodyId }).catch(() => undefined);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
   }
 }

@@ -135,7 +135,7 @@ export class FakeObjects implements ObjectService {
   }
 
   startBody(): FakeWriter {
-    const writer = new FakeWriter();
+    const writer = new FakeWriter(this.#world.writeGate);
     this.#world.writers.add(writer);
     return writer;
   }

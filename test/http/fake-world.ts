@@ -30,19 +30,43 @@ export class FakeWriter implements BodyWriter {
   readonly pieces: Uint8Array[] = [];
   size = 0;
   state: "open" | "aborted" | "named" = "open";
+  readonly gate: Promise<void> | undefined;
+  #underWay = 0;
+  #wake: (() => void) | undefined;
 
-  async write(pieces: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    const bytes = pieces instanceof Uint8Array ? pieces : Buffer.concat(pieces);
+  /** Nothing is stored before `gate`. */
+  constructor(gate?: Promise<void>) {
+    this.gate = gate;
+  }
+
+  async write(
+    pieces: Uint8Array | readonly Uint8Array[],
+    { onStored }: { readonly onStored?: () => void } = {},
+  ): Promise<void> {
+    // A copy: what was lent is taken back once it is stored.
+    const bytes = Buffer.concat(pieces instanceof Uint8Array ? [pieces] : pieces);
     if (bytes.length > CHUNK_BYTES_MAX) throw new Error("a piece larger than CHUNK_BYTES_MAX");
     this.pieces.push(bytes);
     this.size += bytes.length;
+    this.#underWay++;
+    await this.gate;
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
+    this.#underWay--;
+    onStored?.();
+    if (this.#underWay === 0) this.#wake?.();
   }
 
   abort(): void {
     if (this.state === "open") this.state = "aborted";
+  }
+
+  async settled(): Promise<void> {
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }
 
@@ -91,6 +115,8 @@ export class FakeWorld {
   failure: { readonly on: FailingKind; readonly error: Error } | undefined;
   /** Lets `find` answer with a promise, as on a miss. */
   slowFind = false;
+  /** What every chunk waits for before it is stored. */
+  writeGate: Promise<void> | undefined;
   /** Called before each piece of a read. */
   onRead: (() => Promise<void>) | undefined;
   ready = true;

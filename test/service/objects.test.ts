@@ -241,6 +241,35 @@ describe("written bodies", () => {
     expect(await find(world.service, "k")).toBeUndefined();
   });
 
+  test("tell when the bytes that were lent are no longer needed, and not if they were not stored", async () => {
+    await using world = await openService();
+    const writer = world.service.objects.startBody();
+    const stored: number[] = [];
+    for (let at = 0; at < 3; at++) {
+      const bytes = Buffer.alloc(70_000, at);
+      const onStored = (): void => {
+        stored.push(at);
+        // As their owner may: whoever still needed them would write other bytes than were put.
+        bytes.fill(0xff);
+      };
+      await writer.write(bytes, { onStored });
+    }
+    await writer.settled();
+    expect(stored).toEqual([0, 1, 2]);
+    const input = await written(world, 0);
+    await world.service.objects.put({ ...input, body: { kind: "written", writer } });
+    const expected = Buffer.concat([0, 1, 2].map((fill) => Buffer.alloc(70_000, fill)));
+    for (const open of [async () => world.service, world.reopen]) {
+      expect(await textOf(await open(), "k")).toBe(expected.toString());
+    }
+    const late = world.store().service.objects.startBody();
+    await world.store().node.close();
+    let isStored = false;
+    await late.write(Buffer.from("late"), { onStored: () => (isStored = true) }).catch(() => undefined);
+    await late.settled();
+    expect(isStored).toBe(false);
+  });
+
   test("fail as a whole when the node stops between two of their chunks", async () => {
     await using world = await openService();
     const writer = world.service.objects.startBody();
