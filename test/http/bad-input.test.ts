@@ -93,6 +93,23 @@ describe("bad input", () => {
     expectNothingStored();
   });
 
+  test("nonsense behind a good request does not take its answer", async () => {
+    const { world } = started.service;
+    const gate = Promise.withResolvers<void>();
+    world.writeGate = gate.promise;
+    const good = head({ method: "PUT", url: "/bucket/good" }, { "content-length": "100000" });
+    const pipelined = `${good}${"x".repeat(100_000)}`.repeat(2);
+    const answers = sendRaw(started.port, `${pipelined}GET nonsense\r\n\r\nand more`);
+    while (world.writers.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    gate.resolve();
+    world.writeGate = undefined;
+    const statuses = (await answers).match(/HTTP\/1.1 \d+/g);
+    expect(statuses).toEqual(["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 400"]);
+    expect((await send(started.port, { method: "DELETE", url: "/bucket/good" })).status).toBe(204);
+    expectNothingStored();
+  });
+
   test("a chunked body whose framing breaks", async () => {
     const call = { method: "PUT", url: "/bucket/frame", payloadHash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER" };
     const headers = { "transfer-encoding": "chunked", "x-amz-trailer": "x-amz-checksum-crc32" };
