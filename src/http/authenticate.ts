@@ -8,16 +8,12 @@ import type { RequestHeaders } from "../s3/canonical-request.ts";
 import { verifySignature } from "../s3/sigv4.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Behind the 2,000th Node drops headers without a word, and among them what a request depends on. */
-const HEADERS_MAX = 1000;
-
 /**
  * Node has built its own table of headers by now, in which some repeated headers are dropped and others
  * joined otherwise than S3 does. Without repetitions, which is nearly always, it is the same table.
  */
 export function requestHeaders(exchange: Exchange): RequestHeaders {
   const { headers, rawHeaders } = exchange.incoming;
-  if (rawHeaders.length > HEADERS_MAX * 2) throw s3Error("RequestHeaderSectionTooLarge");
   let count = 0;
   for (const name in headers) if (name !== "") count++;
   return count * 2 === rawHeaders.length ? headers : headersFromRaw(rawHeaders);
