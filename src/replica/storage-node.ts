@@ -177,18 +177,19 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
   try {
     const node = await openNodeFile({ disk, random, directory, nodeId, segmentBytes });
     await disk.makeDirectory(`${directory}/log`);
+    const files = new SegmentFiles(disk, `${directory}/log`);
+    await AckedFile.refuseMissing(disk, { path: `${directory}/acked`, log: files });
     const vote = await VoteFile.open(disk, `${directory}/vote`);
     undo.unshift(() => vote.close());
     const acked = await AckedFile.open(disk, `${directory}/acked`);
     undo.unshift(() => acked.close());
     // The names of everything made so far; without it a power cut could leave a log without its vote.
     await disk.syncDirectory(directory);
-    const files = new SegmentFiles(disk, `${directory}/log`);
     const recovered = await recoverLog({
       disk,
       files,
       segmentBytesMax: node.segmentBytes,
-      ackedIndex: acked.index,
+      ackedIndex: acked.isEmpty ? undefined : acked.index,
       logger,
     });
     if (recovered.lastTerm > vote.vote.term) {
@@ -210,6 +211,8 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
           `${recovered.lastIndex}: segment files are missing. Restore them`,
       );
     }
+    // Before the log gets a byte: from then on the mark is never missing.
+    if (acked.isEmpty) await acked.begin(recovered.lastIndex);
     return { lock, node, vote, acked, files, recovered, index };
   } catch (error) {
     for (const step of undo) await step();

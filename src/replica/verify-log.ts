@@ -32,10 +32,15 @@ type Walk = {
   bytes: number;
   tornBytes: number;
   readonly problems: string[];
-  readonly ackedIndex: number;
+  /** `undefined`: everything counts as acknowledged. */
+  readonly ackedIndex: number | undefined;
 };
 
-export async function verifyLog(disk: Disk, directory: string, ackedIndex: number): Promise<LogReport> {
+export async function verifyLog(
+  disk: Disk,
+  directory: string,
+  ackedIndex: number | undefined,
+): Promise<LogReport> {
   const files = new SegmentFiles(disk, directory);
   const walk: Walk = {
     lastTerm: 0,
@@ -65,7 +70,7 @@ export async function verifyLog(disk: Disk, directory: string, ackedIndex: numbe
     if (!whole) break;
   }
   const entries = walk.next - 1;
-  if (entries < ackedIndex) {
+  if (ackedIndex !== undefined && entries < ackedIndex) {
     walk.problems.push(`the log ends at entry ${entries}; entries up to ${ackedIndex} were acknowledged`);
   }
   const { bytes, tornBytes, problems, lastTerm } = walk;
@@ -122,7 +127,7 @@ async function verifySegment(file: DiskFile, place: Place, walk: Walk): Promise<
     walk.tornBytes += size - scanEnd.offset;
     return true;
   }
-  if (scanEnd.index <= walk.ackedIndex) {
+  if (scanEnd.index <= (walk.ackedIndex ?? Infinity)) {
     walk.problems.push(
       `${place.path}: entry ${scanEnd.index} at offset ${scanEnd.offset} is damaged: ${scanEnd.reason}`,
     );

@@ -49,14 +49,15 @@ async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<Log
   const problems: string[] = [];
   const missing: string[] = [];
   const found = { problems, missing };
-  const votedTerm = await read(found, async () => (await VoteFile.peek(disk, `${directory}/vote`)).term);
+  const vote = await read(found, () => VoteFile.peek(disk, `${directory}/vote`));
+  const votedTerm = vote?.term ?? 0;
   const ackedIndex = await read(found, () => AckedFile.peek(disk, `${directory}/acked`));
   const log = await verifyLog(disk, `${directory}/log`, ackedIndex);
   // Without entries their files are only what a first start had no time for.
   if (log.entries > 0) problems.push(...missing);
   lines.push(
     `log: ${log.entries} entries in ${log.segments} segments, ${log.bytes} bytes, ` +
-      `acknowledged up to ${ackedIndex}, voted in term ${votedTerm}`,
+      `acknowledged up to ${ackedIndex ?? "an unknown one"}, voted in term ${votedTerm}`,
   );
   if (log.lastTerm > votedTerm) {
     problems.push(`the log reaches term ${log.lastTerm}, the vote only ${votedTerm}: the start refuses that`);
@@ -67,18 +68,18 @@ async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<Log
   return { entries: log.entries, problems: [...problems, ...log.problems] };
 }
 
-/** What a file says, or 0: one that is missing or damaged is told, and the rest is looked at all the same. */
-async function read(
+/** What a file says: one that is missing or damaged is told, and the rest is looked at all the same. */
+async function read<Value>(
   found: { readonly problems: string[]; readonly missing: string[] },
-  peek: () => Promise<number>,
-): Promise<number> {
+  peek: () => Promise<Value>,
+): Promise<Value | undefined> {
   try {
     return await peek();
   } catch (error) {
     if (error instanceof RefusedError) found.problems.push(error.message);
     else if (systemErrorCode(error) === "ENOENT") found.missing.push((error as Error).message);
     else throw error;
-    return 0;
+    return undefined;
   }
 }
 

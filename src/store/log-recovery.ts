@@ -48,8 +48,8 @@ export type RecoveryOptions = {
   readonly disk: Disk;
   readonly files: SegmentFiles;
   readonly segmentBytesMax: number;
-  /** The acknowledged mark. */
-  readonly ackedIndex: LogIndex;
+  /** The acknowledged mark. If it is lost every record counts as acknowledged. */
+  readonly ackedIndex: LogIndex | undefined;
   readonly logger: Logger;
 };
 
@@ -81,7 +81,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
     }
   }
   const lastIndex = progress.nextIndex - 1;
-  if (lastIndex < options.ackedIndex) {
+  if (lastIndex < (options.ackedIndex ?? 0)) {
     throw new RefusedError(
       `the log ends at entry ${lastIndex}, but entries up to ${options.ackedIndex} were acknowledged: ` +
         `segment files are missing or damaged in ${files.directory}. Restore them from a copy`,
@@ -240,7 +240,7 @@ async function scanUnsealed(
       break;
     }
     const { header, headerBytes, chain, recordOffset, endOffset } = step.value;
-    if (header.index > options.ackedIndex) unsettled ??= recordOffset;
+    if (header.index > (options.ackedIndex ?? 0)) unsettled ??= recordOffset;
     segment.grow(
       { type: header.type, payloadBytes: header.payloadBytes, headerBytes },
       chain,
@@ -303,10 +303,13 @@ type Tail = { readonly id: number; readonly size: number; readonly reason: strin
 
 /** Drops what stands where entry `progress.nextIndex` should be, unless that one was acknowledged. */
 async function dropTail(options: RecoveryOptions, tail: Tail, progress: Progress): Promise<void> {
-  if (progress.nextIndex <= options.ackedIndex) {
+  const { ackedIndex = Infinity } = options;
+  if (progress.nextIndex <= ackedIndex) {
+    const known =
+      ackedIndex === Infinity ? "the mark is empty: all count as acknowledged" : `up to ${ackedIndex}`;
     throw new RefusedError(
       `entry ${progress.nextIndex} in ${options.files.path(tail.id)} was acknowledged and is damaged ` +
-        `(${tail.reason}; acknowledged up to ${options.ackedIndex}). Restore the file from a copy`,
+        `(${tail.reason}; acknowledged: ${known}). Restore the file from a copy`,
     );
   }
   await truncate(options, tail, progress);

@@ -35,6 +35,19 @@ export class SegmentFiles {
     return ids.toSorted((a, b) => a - b);
   }
 
+  /** Whether anything was ever written to the log: files made ahead are empty. */
+  async hasBytes(): Promise<boolean> {
+    for (const id of await this.list()) {
+      const file = await this.#disk.open(this.path(id), "read");
+      try {
+        if ((await file.size()) > 0) return true;
+      } finally {
+        await file.close();
+      }
+    }
+    return false;
+  }
+
   /** The handle if it is open already, for a read without any waiting. */
   opened(id: number): DiskFile | undefined {
     return this.#handles.get(id)?.opened;

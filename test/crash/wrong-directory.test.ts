@@ -4,9 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, cp, readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
+import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { RefusedError } from "../../src/base/errors.ts";
+import { verifyStore } from "../../src/replica/verify-store.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import { openStore, temporaryDirectory } from "../support/open-store.ts";
 import { md5 } from "./recorded-client.ts";
@@ -160,6 +163,68 @@ describe("files that do not belong together", () => {
       await writeFile(path, Buffer.from(bytes).fill(0x55, 0, 16).fill(0x55, 4096, 4112));
       expect(await refusal(directory.path)).toContain("both slots");
       await writeFile(path, bytes);
+    }
+    expect(await refusal(directory.path)).toContain("opened");
+  });
+});
+
+describe("a mark that is lost", () => {
+  /** The open segment ends in bytes that are no record: a torn tail, or what was acknowledged, who knows. */
+  async function tear(directory: string): Promise<string> {
+    const names = (await readdir(`${directory}/log`)).toSorted();
+    const paths = names.map((name) => `${directory}/log/${name}`);
+    const sizes = await Promise.all(paths.map(async (path) => (await readFile(path)).length));
+    // Behind it stands a file that was made ahead.
+    const open = paths[sizes.findLastIndex((size) => size > 0)] as string;
+    await appendFile(open, Buffer.alloc(50, 7));
+    return open;
+  }
+
+  test("with its file is refused: with the path, the log and the way out; and nothing is made", async () => {
+    await using directory = await temporaryDirectory();
+    await filled(directory.path);
+    await rm(`${directory.path}/acked`);
+    const vote = await readFile(`${directory.path}/vote`);
+    const message = await refusal(directory.path);
+    expect(message).toContain(`${directory.path}/acked is missing`);
+    expect(message).toContain(`${directory.path}/log`);
+    expect(message).toContain("thermocline verify");
+    expect(await readdir(directory.path)).not.toContain("acked");
+    expect((await readFile(`${directory.path}/vote`)).equals(vote)).toBe(true);
+    // As before the next time: the refusal itself repaired nothing.
+    expect(await refusal(directory.path)).toContain("is missing");
+  });
+
+  test("is begun anew if its file is emptied on purpose and every entry can be read", async () => {
+    await using directory = await temporaryDirectory();
+    await filled(directory.path);
+    await writeFile(`${directory.path}/acked`, "");
+    const opened = await refusal(directory.path);
+    expect(opened).toContain("opened");
+    expect(Number(opened.match(/\d+/)?.[0])).toBeGreaterThan(5);
+    await tear(directory.path);
+    // The mark is there again, so this is a torn tail.
+    expect(await refusal(directory.path)).toContain("opened");
+  });
+
+  test("makes a tail that cannot be read damage, though it may be a torn one", async () => {
+    await using directory = await temporaryDirectory();
+    await filled(directory.path);
+    await writeFile(`${directory.path}/acked`, "");
+    const open = await tear(directory.path);
+    const before = await readFile(open);
+    expect(await refusal(directory.path)).toMatch(/entry \d+ in .*\.seg .*is damaged .*the mark is empty/);
+    expect((await readFile(open)).equals(before)).toBe(true);
+    const openIndexStore = (path: string) => LevelIndexStore.open(path);
+    const report = await verifyStore({ disk: new NodeDisk(), directory: directory.path, openIndexStore });
+    expect(report.lines.join("\n")).toMatch(/^DAMAGED .*\.seg: entry \d+ at offset/m);
+  });
+
+  test("in a directory whose log has no entry yet is no loss", async () => {
+    await using directory = await temporaryDirectory();
+    await filled(directory.path);
+    for (const name of ["acked", "vote", "index", "log"]) {
+      await rm(`${directory.path}/${name}`, { recursive: true });
     }
     expect(await refusal(directory.path)).toContain("opened");
   });

@@ -193,6 +193,22 @@ describe("the acknowledged mark", () => {
     }
   });
 
+  test("stands in both slots from the first time on", async () => {
+    await using directory = await temporaryDirectory();
+    const path = `${directory.path}/acked`;
+    const file = await AckedFile.open(disk, path);
+    expect(file.isEmpty).toBe(true);
+    expect(await AckedFile.peek(disk, path)).toBeUndefined();
+    await file.begin(logIndex(3));
+    expect([file.isEmpty, file.index]).toEqual([false, 3]);
+    await file.close();
+    for (const slot of [0, SLOT_B]) {
+      await flipBit(path, slot);
+      expect(await AckedFile.peek(disk, path)).toBe(3);
+      await flipBit(path, slot);
+    }
+  });
+
   test("a torn newest slot falls back to the mark before, never to none", async () => {
     await using directory = await temporaryDirectory();
     const path = `${directory.path}/acked`;
