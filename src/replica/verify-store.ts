@@ -3,7 +3,7 @@
  * directory's lock, so that nothing moves meanwhile, and repairs nothing: it says what is damaged and what
  * the next start will do about it.
  */
-import { RefusedError } from "../base/errors.ts";
+import { DamageError, RefusedError } from "../base/errors.ts";
 import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
@@ -112,6 +112,9 @@ async function verifyRows(
         `applied up to ${applied}`,
     );
     return report.problems.map((problem) => `index: ${problem}`);
+  } catch (error) {
+    if (error instanceof DamageError) return [`index: ${error.message}; ${hint}`];
+    throw error;
   } finally {
     await files.close();
     await store.close();

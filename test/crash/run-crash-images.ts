@@ -41,6 +41,8 @@ export type CrashImageOptions = {
   readonly seed: number | string;
   /** How many distinct images to check. */
   readonly images: number;
+  /** What is recorded; the general workload, if nothing is said. */
+  readonly record?: (seed: string) => Promise<Recording>;
   readonly onProgress?: (counts: CrashImageCounts) => void;
 };
 
@@ -58,7 +60,7 @@ export async function runCrashImages(options: CrashImageOptions): Promise<CrashI
   };
   const seen = new Set<string>();
   while (counts.distinct < options.images && counts.failures.length < FAILURES_MAX) {
-    const recording = await recordWorkload(`${options.seed}.${counts.workloads++}`);
+    const recording = await (options.record ?? recordWorkload)(`${options.seed}.${counts.workloads++}`);
     counts.acknowledgedChanges += acknowledged(recording);
     await checkWorkload(recording, { counts, seen, images: options.images });
     options.onProgress?.(counts);
@@ -84,9 +86,14 @@ type Progress = {
 
 async function checkWorkload(recording: Recording, { counts, seen, images }: Progress): Promise<void> {
   const plan = new SimRandom(`plan ${recording.seed}`);
+  const { range, log } = recording;
+  const place = (variant: number): number =>
+    range === undefined
+      ? plan.below(log.length + 1)
+      : range.start + (variant % (range.end - range.start + 1));
   const planned = Array.from({ length: IMAGES_PER_WORKLOAD }, (_, variant) => ({
     workload: recording.seed,
-    position: plan.below(recording.log.length + 1),
+    position: place(variant),
     choices: choose(plan),
     variant,
   }));
@@ -103,7 +110,8 @@ async function checkWorkload(recording: Recording, { counts, seen, images }: Pro
     counts.byChoice[name] = (counts.byChoice[name] ?? 0) + 1;
     const writes = image.variant % 3 === 0;
     if (writes) counts.continued++;
-    const verify = image.variant % 5 === 0 && image.choices.batches !== "lostMiddle";
+    const rotten = image.choices.batches === "lostMiddle" || recording.rotten === true;
+    const verify = image.variant % 5 === 0 && !rotten;
     const checked = await checkImage(disk, recording, { position: image.position, writes, verify });
     const { wrong, rebuilt, replayed } = checked;
     if (rebuilt !== undefined) counts.rebuilt++;
@@ -137,8 +145,11 @@ function digestOf(disk: SimDisk, index: string): string {
 }
 
 /** Repeats one image, for looking into a failure. */
-export async function checkOneImage(image: CrashImage): Promise<readonly string[]> {
-  const recording = await recordWorkload(image.workload);
+export async function checkOneImage(
+  image: CrashImage,
+  record: NonNullable<CrashImageOptions["record"]> = recordWorkload,
+): Promise<readonly string[]> {
+  const recording = await record(image.workload);
   const { disk } = build(new DiskHistory(recording.log), image);
   return (await checkImage(disk, recording, { ...image, writes: true })).wrong;
 }

@@ -20,33 +20,47 @@ export type Recording = {
   readonly segmentBytes: number;
   readonly log: OperationLog;
   readonly model: StoreModel;
+  /** Positions of the log at which it is to be cut, one as often as the other; all, if nothing is said. */
+  readonly range?: { readonly start: number; readonly end: number };
+  /** Whether something in it was damaged, beside what crashes do. */
+  readonly rotten?: boolean;
+  /** Whether what has no reference left is to be gone some time after the start. */
+  readonly reaps?: boolean;
 };
 
 const CLIENTS = 4;
 const SESSIONS = 3;
 
-export async function recordWorkload(seed: string): Promise<Recording> {
+export type RecordedMachine = {
+  readonly machine: SimMachine;
+  readonly recording: Recording;
+  readonly random: SimRandom;
+};
+
+/** An empty disk under record, before anything was done. */
+export function newRecording(seed: string): RecordedMachine {
   const random = new SimRandom(`workload ${seed}`);
   const clock = new SimClock();
   const log = new OperationLog();
   const latencies = random.fork("latency");
   const disk = new SimDisk({ log, latency: () => clock.sleep(latencies.fraction() * 3) });
   const machine: SimMachine = { disk, clock, random: random.fork("ids") };
-  const recording: Recording = {
-    seed,
-    segmentBytes: random.pick([8, 32, 64, 256]) * 1024,
-    log,
-    model: new StoreModel(),
-  };
+  const segmentBytes = random.pick([8, 32, 64, 256]) * 1024;
+  const recording: Recording = { seed, segmentBytes, log, model: new StoreModel() };
   // In some runs the disk seems slow, so that reads go through the asynchronous ways.
   if (random.chance(0.3)) clock.lookMs = () => (latencies.chance(0.05) ? 6 : 0);
+  return { machine, recording, random };
+}
+
+export async function recordWorkload(seed: string): Promise<Recording> {
+  const { machine, recording, random } = newRecording(seed);
   for (let session = 0; session < SESSIONS; session++) {
     await runSession(machine, recording, { random: random.fork(`session ${session}`), session });
   }
   return recording;
 }
 
-async function runSession(
+export async function runSession(
   machine: SimMachine,
   recording: Recording,
   { random, session }: { readonly random: SimRandom; readonly session: number },
@@ -80,12 +94,12 @@ async function runSession(
   failOnFatal(store, recording);
 }
 
-function failOnFatal({ fatal }: SimStore, { seed }: Recording): void {
+export function failOnFatal({ fatal }: SimStore, { seed }: Recording): void {
   if (fatal.length > 0) throw new Error(`workload ${seed}: the node ended`, { cause: fatal[0] });
 }
 
 /** After a start everything is read once: what was seen must stay. */
-async function observeAll(service: Service, model: StoreModel, log: OperationLog): Promise<void> {
+export async function observeAll(service: Service, model: StoreModel, log: OperationLog): Promise<void> {
   for (const [name, history] of model.buckets.all) {
     history.observed(log.length, service.buckets.find(name) === undefined ? undefined : "exists");
   }

@@ -6,7 +6,7 @@
  */
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../../src/ports/disk.ts";
 import { directoryOf } from "./disk-operation.ts";
-import type { OperationLog } from "./disk-operation.ts";
+import type { IndexRows, OperationLog } from "./disk-operation.ts";
 import { PagedBytes } from "./paged-bytes.ts";
 import { SimIndexState } from "./sim-index-state.ts";
 
@@ -224,6 +224,14 @@ export class SimDisk implements Disk {
     const inode = this.#names.get(path);
     if (inode === undefined) throw new SimDiskError("ENOENT", path);
     inode.bytes.write(bytes, position);
+  }
+
+  /** Rot of an index store, as a batch that nobody wrote. */
+  damageIndex(path: string, rows: IndexRows): void {
+    const state = this.indexState(path);
+    state.apply(rows);
+    const begun = this.log?.add({ kind: "batch", store: state.id, rows });
+    if (begun !== undefined) this.log?.done(begun);
   }
 
   /** For images: a file that is there and stable. */
