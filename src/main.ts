@@ -57,7 +57,6 @@ export async function startServer(
   try {
     const service = new StoreService(node, {
       root: rootOf(config),
-      clock: systemClock,
       random: systemRandom,
     });
     const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal: failure.resolve });

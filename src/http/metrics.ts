@@ -119,12 +119,17 @@ function statusReadings(status: () => NodeStatus): readonly Reading[] {
     ["cache_bytes", "Bytes in the object cache", () => status().cacheBytes],
     ["cache_entries", "Objects in the object cache", () => status().cacheEntries],
     ["disk_free_bytes", "Free bytes on the disk of the data directory", () => status().diskFreeBytes],
+    ["clock_skew_seconds", "Wall clock ahead of the monotonic one since the start", () => skew(status())],
     ["writes_refused", "0 none, 1 bodies, 2 all but deletes", () => refusal(status().writesRefused)],
   ];
 }
 
 function ratio(part: number, whole: number): number {
   return whole === 0 ? 1 : part / whole;
+}
+
+function skew({ clockSkewMs }: NodeStatus): number {
+  return clockSkewMs / 1000;
 }
 
 function refusal(refused: NodeStatus["writesRefused"]): number {

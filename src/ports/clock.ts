@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds since 1970, UTC. May jump in both directions. */
   nowMs(): number;
-  /** Milliseconds since an arbitrary start; never goes back. */
+  /** Milliseconds since an arbitrary start; never goes back or jumps. May stand while the machine sleeps. */
   monotonicMs(): number;
   /**
    * Resolves after `ms`, or at once when `signal` aborts (it never rejects). Does not keep the process alive.

@@ -35,6 +35,12 @@ export function pendingEntry(proposals: readonly Proposal[], timeMs: number): Pe
   return { timeMs, type, commands, chunk, bodyOffset: 0, proposals };
 }
 
+/** An entry of the leader's own, with one command; nobody waits for it. */
+export function ownEntry(command: Command, timeMs: number): PendingEntry {
+  const commands = [{ command, bodyOffset: 0 }];
+  return { timeMs, type: RecordType.commands, commands, chunk: undefined, bodyOffset: 0, proposals: [] };
+}
+
 /** Encodes the payload and notes where bodies land in it. */
 export function encodeEntry(writer: ByteWriter, entry: PendingEntry, recordStart: number): void {
   const payloadStart = recordStart + RECORD_HEADER_BYTES;

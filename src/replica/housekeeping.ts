@@ -1,7 +1,7 @@
 /**
  * Work that nobody asks for: reaping what lost its last reference, giving up staged bodies of gateways that
  * are gone and uploads that nobody continues (RULES.md R5, R6). Everything it does is a proposal; it may stop
- * and start anywhere.
+ * and start anywhere. Ages are differences of log time, never of dates or wall clocks (R7).
  */
 import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -12,6 +12,7 @@ import { keys, prefixRange, ranges } from "../state/keys.ts";
 import { EXTENTS_PER_ROW, rows } from "../state/rows.ts";
 import type { UploadRow } from "../state/rows.ts";
 import type { StateMachine } from "../state/state-machine.ts";
+import type { LogClock } from "./log-clock.ts";
 import type { Replica } from "./replica.ts";
 
 const LOOK_EVERY_MS = 1000;
@@ -21,6 +22,9 @@ const PAGE = 100;
 const REAP_GRACE_MS = 10_000;
 const STAGE_IDLE_MS = 3_600_000;
 const UPLOAD_IDLE_MS = 7 * 24 * 3_600_000;
+const UPLOADS_EVERY_MS = 3_600_000;
+/** So much of an age may be lost at a start, while something waits for its age. */
+const LOG_TIME_LOST_MS_MAX = 3_600_000;
 const PARTS_PER_STEP = 100;
 
 export type HousekeepingOptions = {
@@ -29,6 +33,7 @@ export type HousekeepingOptions = {
   readonly state: StateMachine;
   readonly pins: ReadPins;
   readonly clock: Clock;
+  readonly logClock: LogClock;
   readonly logger: Logger;
   /** Of this gateway; stages of every other one are given up. */
   readonly incarnation: string;
@@ -38,6 +43,8 @@ export class Housekeeping {
   readonly #options: HousekeepingOptions;
   #reapedMarks = -1;
   #stagesDueMs = 0;
+  /** Log time before which no open upload can have been idle for long enough. */
+  #uploadsDueMs = 0;
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
@@ -59,13 +66,15 @@ export class Housekeeping {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { clock, state } = this.#options;
+    const { clock, logClock, state } = this.#options;
+    logClock.look();
     const marks = state.reapMarks;
     if (marks !== this.#reapedMarks && (await this.#reapAll(signal))) this.#reapedMarks = marks;
     if (clock.monotonicMs() < this.#stagesDueMs) return;
     this.#stagesDueMs = clock.monotonicMs() + STAGES_EVERY_MS;
     await this.#giveUpStages();
     await this.#giveUpUploads();
+    await this.#keepLogTime();
   }
 
   /** All rows of a range, a page at a time; each page is taken before its rows are worked on. */
@@ -91,11 +100,11 @@ export class Housekeeping {
 
   /** Whether everything that was marked is gone. */
   async #reapAll(signal: AbortSignal): Promise<boolean> {
-    const { clock, pins } = this.#options;
+    const { logClock, pins } = this.#options;
     let complete = true;
     await this.#scan(ranges.reaps, async (key, value) => {
       const [, kind, id] = key.split("/") as [string, string, string];
-      const ageMs = clock.nowMs() - rows.reap.decode(value).sinceMs;
+      const ageMs = logClock.nowMs() - rows.reap.decode(value).sinceMs;
       if (signal.aborted || ageMs < REAP_GRACE_MS || pins.has(id)) {
         complete = false;
         return;
@@ -136,10 +145,10 @@ export class Housekeeping {
   }
 
   async #giveUpStages(): Promise<void> {
-    const { clock, replica, incarnation, logger } = this.#options;
+    const { logClock, replica, incarnation, logger } = this.#options;
     await this.#scan(ranges.stages, async (key, value) => {
       const stage = rows.stage.decode(value);
-      const idle = clock.nowMs() - stage.lastTimeMs > STAGE_IDLE_MS;
+      const idle = logClock.nowMs() - stage.lastTimeMs > STAGE_IDLE_MS;
       if (stage.incarnation === incarnation && !idle) return;
       const bodyId = key.slice(ranges.stages.from.length);
       logger.debug("a staged body is given up", { bodyId, idle });
@@ -148,17 +157,40 @@ export class Housekeeping {
   }
 
   async #giveUpUploads(): Promise<void> {
-    const { clock, replica, index } = this.#options;
-    const idleSinceMs = clock.nowMs() - UPLOAD_IDLE_MS;
-    await this.#scan(ranges.openUploads, async (key, value) => {
-      if (rows.openUpload.decode(value).initiatedMs > idleSinceMs) return;
+    const { logClock, replica, index } = this.#options;
+    const nowMs = logClock.nowMs();
+    if (nowMs < this.#uploadsDueMs) return;
+    const idleSinceMs = nowMs - UPLOAD_IDLE_MS;
+    let oldestMs = nowMs;
+    await this.#scan(ranges.openUploads, async (key) => {
       const uploadId = key.slice(key.lastIndexOf("\0") + 1);
       const bytes = await index.getLater(keys.upload(uploadId));
       const upload = bytes === undefined ? undefined : rows.upload.decode(bytes);
-      if (upload === undefined || upload.lastTimeMs > idleSinceMs) return;
+      if (upload === undefined) return;
+      if (upload.lastTimeMs > idleSinceMs) {
+        oldestMs = Math.min(oldestMs, upload.lastTimeMs);
+        return;
+      }
       const { bucketId, key: objectKey } = upload;
       await replica.propose({ kind: "abortUpload", uploadId, bucketId, key: objectKey, idleSinceMs });
     });
+    this.#uploadsDueMs = Math.max(nowMs + UPLOADS_EVERY_MS, oldestMs + UPLOAD_IDLE_MS);
+  }
+
+  /** Log time survives a start in entries only: a store that is idle itself makes one while uploads are. */
+  async #keepLogTime(): Promise<void> {
+    const { logClock, state, replica } = this.#options;
+    if (logClock.nowMs() - state.logTimeMs < LOG_TIME_LOST_MS_MAX) return;
+    if (await this.#isUploadOpen()) await replica.propose({ kind: "tick" });
+  }
+
+  async #isUploadOpen(): Promise<boolean> {
+    const iterator = await this.#options.index.iterate(ranges.openUploads);
+    try {
+      return (await iterator.next(1)).length > 0;
+    } finally {
+      await iterator.close();
+    }
   }
 }
 

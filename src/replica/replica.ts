@@ -20,9 +20,11 @@ import type { Log } from "../store/log.ts";
 import type { AckedWriter } from "./acked-writer.ts";
 import type { Applier } from "./applier.ts";
 import type { DiskGuard } from "./disk-guard.ts";
-import { encodeEntry, pendingEntry } from "./entry.ts";
+import { encodeEntry, ownEntry, pendingEntry } from "./entry.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
+import type { LogClock } from "./log-clock.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
+import type { Proposal } from "./proposal-queue.ts";
 
 /**
  * A batch is also closed at so many commands: some 2 ms of encoding and applying, which then overlap with the
@@ -40,6 +42,7 @@ export type ReplicaOptions = {
   readonly acked: AckedWriter;
   readonly guard: DiskGuard;
   readonly clock: Clock;
+  readonly logClock: LogClock;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly payloadEntriesMax: number;
@@ -200,21 +203,35 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
 
   /** Moves waiting proposals into the batch that gathers, up to its size. */
   #gather(): void {
-    const { log, raft, clock, payloadEntriesMax, batchBytesMax, telemetry } = this.#options;
+    const { log, payloadEntriesMax, batchBytesMax, telemetry } = this.#options;
     while (
       this.#queue.length > 0 &&
       log.gatheredBytes < batchBytesMax &&
       this.#gatheredCommands < BATCH_COMMANDS
     ) {
       const proposals = this.#queue.takeEntry(payloadEntriesMax, batchBytesMax - log.gatheredBytes);
-      const entry = pendingEntry(proposals, clock.nowMs());
+      const entry = this.#stamped(proposals);
       telemetry.batchEntries(Math.max(1, entry.commands.length));
       this.#gatheredCommands += entry.commands.length;
-      const outcome = raft.propose([entry]);
-      assert(outcome.kind === "accepted", "a single voter leads its term");
-      // Now, and not behind the loop: what it encodes is what the bounds above count.
-      this.#placeReady();
+      this.#place(entry);
     }
+  }
+
+  /** The entry of these proposals, at the log time of now; one before it sets the date if that is due. */
+  #stamped(proposals: readonly Proposal[]): PendingEntry {
+    const { logClock } = this.#options;
+    const entry = pendingEntry(proposals, logClock.nowMs());
+    // Nobody sees a date of a chunk.
+    const dateMs = entry.chunk === undefined ? logClock.dateToSet(entry.timeMs) : undefined;
+    if (dateMs !== undefined) this.#place(ownEntry({ kind: "setDate", dateMs }, entry.timeMs));
+    return entry;
+  }
+
+  /** Now, and not behind the loop that gathers: what it encodes is what the bounds there count. */
+  #place(entry: PendingEntry): void {
+    const outcome = this.#options.raft.propose([entry]);
+    assert(outcome.kind === "accepted", "a single voter leads its term");
+    this.#placeReady();
   }
 
   /** Appends to the gathering batch what the core wants to be stable. */

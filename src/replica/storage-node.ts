@@ -27,6 +27,7 @@ import { AckedWriter } from "./acked-writer.ts";
 import { DiskGuard, RESERVE, expectRoom } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { LogClock } from "./log-clock.ts";
 import { openNodeFile, refuseForeign } from "./node-file.ts";
 import type { NodeFile } from "./node-file.ts";
 import { openState } from "./open-state.ts";
@@ -71,6 +72,7 @@ export class StorageNode {
   readonly cache: ObjectCache;
   readonly reader: ObjectReader;
   readonly guard: DiskGuard;
+  readonly logClock: LogClock;
   readonly replayedEntries: number;
   readonly indexRebuilt: string | undefined;
   readonly #parts: Parts;
@@ -87,6 +89,7 @@ export class StorageNode {
     this.cache = parts.cache;
     this.reader = parts.reader;
     this.guard = parts.guard;
+    this.logClock = parts.logClock;
     this.replayedEntries = replayedEntries;
     this.indexRebuilt = parts.opened.index.rebuilt;
   }
@@ -242,6 +245,7 @@ async function withReserve<Result>(
 type Parts = OpenState & {
   readonly opened: Opened;
   readonly guard: DiskGuard;
+  readonly logClock: LogClock;
   readonly log: Log;
   readonly raft: RawNode<PendingEntry>;
   readonly acked: AckedWriter;
@@ -267,6 +271,7 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     appliedIndex: logIndex(opened.index.appliedIndex),
   });
   const acked = new AckedWriter(opened.acked, clock);
+  const logClock = new LogClock({ clock, logger });
   const replica = new Replica({
     raft,
     log,
@@ -274,6 +279,7 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     acked,
     guard,
     clock,
+    logClock,
     logger,
     telemetry: options.telemetry,
     payloadEntriesMax: options.payloadEntriesMax,
@@ -283,8 +289,9 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     onFatal: options.onFatal,
   });
   const incarnation = incarnationOf(opened.node);
-  const housekeeping = new Housekeeping({ replica, index, state, pins, clock, logger, incarnation });
-  return { ...applied, opened, guard, log, raft, acked, replica, housekeeping };
+  const work = { replica, index, state, pins, clock, logClock, logger, incarnation };
+  const housekeeping = new Housekeeping(work);
+  return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping };
 }
 
 function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {
@@ -328,6 +335,7 @@ async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<nu
   });
   cache.filling = true;
   await replica.applyCommitted();
+  parts.logClock.lead(parts.state);
   return replayed;
 }
 

@@ -290,6 +290,8 @@ export type NodeStatus = {
   readonly cacheEntries: number;
   readonly diskFreeBytes: number;
   readonly writesRefused: "none" | "bodies" | "allButDeletes";
+  /** How far the wall clock moved ahead of the monotonic one since the start; negative if it fell behind. */
+  readonly clockSkewMs: number;
 };
 
 export interface Service {

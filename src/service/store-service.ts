@@ -1,5 +1,4 @@
 /** The service over one storage node: joins its parts and tells how it is. */
-import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { StorageNode } from "../replica/storage-node.ts";
 import type { NodeStatus, Service } from "./api.ts";
@@ -20,23 +19,23 @@ export class StoreService implements Service {
     node: StorageNode,
     options: {
       readonly root: { readonly accessKey: string; readonly secretKey: string };
-      readonly clock: Clock;
       readonly random: Random;
     },
   ) {
     this.#node = node;
-    const { replica: log, index, reader } = node;
-    const { buckets } = node.state;
-    const { clock, random } = options;
+    const { replica: log, index, reader, state } = node;
+    const { buckets } = state;
+    const { random } = options;
+    const logTimeMs = (): number => state.logTimeMs;
     const bodies = new Bodies(log, node.incarnation);
     this.buckets = new Buckets({ log, index, buckets });
     this.objects = new Objects({ log, index, buckets, reader, bodies });
-    this.uploads = new Uploads({ log, index, buckets, bodies, clock, random });
+    this.uploads = new Uploads({ log, index, buckets, bodies, logTimeMs, random });
     this.identities = new Identities(options.root);
   }
 
   status(): NodeStatus {
-    const { replica, index, state, cache, guard, node } = this.#node;
+    const { replica, index, state, cache, guard, logClock, node } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
     const { failure } = replica;
@@ -56,6 +55,7 @@ export class StoreService implements Service {
       cacheEntries: cache.count,
       diskFreeBytes: guard.freeBytes,
       writesRefused: guard.refusal,
+      clockSkewMs: logClock.skewMs,
     };
   }
 }

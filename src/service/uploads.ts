@@ -1,6 +1,5 @@
 /** Multipart uploads: opened, filled, listed, completed, aborted. */
 import { BusyError } from "../base/errors.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { StateIndex } from "../store/state-index.ts";
@@ -28,7 +27,7 @@ export class Uploads implements UploadService {
   readonly #index: StateIndex;
   readonly #table: BucketTable;
   readonly #bodies: Bodies;
-  readonly #clock: Clock;
+  readonly #logTimeMs: () => number;
   readonly #random: Random;
 
   constructor(parts: {
@@ -36,14 +35,14 @@ export class Uploads implements UploadService {
     readonly index: StateIndex;
     readonly buckets: BucketTable;
     readonly bodies: Bodies;
-    readonly clock: Clock;
+    readonly logTimeMs: () => number;
     readonly random: Random;
   }) {
     this.#log = parts.log;
     this.#index = parts.index;
     this.#table = parts.buckets;
     this.#bodies = parts.bodies;
-    this.#clock = parts.clock;
+    this.#logTimeMs = parts.logTimeMs;
     this.#random = parts.random;
   }
 
@@ -61,10 +60,11 @@ export class Uploads implements UploadService {
   }
 
   /**
-   * 32 hex digits of fixed width; the time first, so that uploads of one key list in the order they began.
+   * 32 hex digits of fixed width; log time first, which no clock turns back, so that uploads of one key list
+   * in the order they began.
    */
   #uploadId(): string {
-    const time = this.#clock.nowMs().toString(16).padStart(12, "0");
+    const time = this.#logTimeMs().toString(16).padStart(12, "0");
     return time + Buffer.from(this.#random.bytes(10)).toString("hex");
   }
 

@@ -31,7 +31,7 @@ export function applyPutObject(
   if (body === undefined) return { kind: "bodyGone" };
   const { key, attributes } = command;
   const made = {
-    modifiedMs: context.timeMs,
+    modifiedMs: context.dateMs,
     size: sizeOfBody(command.body),
     etag: command.etag,
     hasDetail: writeDetail(context, place.sub, attributes),
@@ -44,7 +44,7 @@ export function applyPutObject(
   writeObject(context, bucket, { key, object, old });
   const bytes = command.body.kind === "bytes" ? command.body.bytes : undefined;
   context.effects.objectWritten(`${command.bucket}/${command.key}`, object, bytes);
-  return { kind: "objectPut", modifiedMs: context.timeMs, etag: command.etag };
+  return { kind: "objectPut", modifiedMs: context.dateMs, etag: command.etag };
 }
 
 /** `undefined`: the condition holds against the current object. */

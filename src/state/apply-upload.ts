@@ -23,7 +23,7 @@ export function applyCreateUpload(
     bucketId: bucket.row.id,
     key,
     owner,
-    initiatedMs: context.timeMs,
+    initiatedMs: context.dateMs,
     attributes,
     checksum,
     revision: 0,
@@ -32,7 +32,7 @@ export function applyCreateUpload(
     completed: undefined,
   };
   context.view.put(keys.upload(uploadId), rows.upload.encode(row));
-  const listed = rows.openUpload.encode({ initiatedMs: context.timeMs, owner, checksum });
+  const listed = rows.openUpload.encode({ initiatedMs: context.dateMs, owner, checksum });
   context.view.put(keys.uploads(bucket.row.id, key, uploadId), listed);
   return { kind: "done" };
 }
@@ -55,7 +55,7 @@ export function applyPutPart(context: ApplyContext, command: PutPart, bodyOffset
   const part: PartRow = {
     size: sizeOfBody(command.body),
     etag,
-    modifiedMs: context.timeMs,
+    modifiedMs: context.dateMs,
     checksum:
       command.checksum === undefined
         ? undefined
@@ -101,7 +101,7 @@ export function applyCompleteUpload(
   if (chosen < upload.partCount) markForReaping(context, "parts", uploadId);
   const attributes = { ...upload.attributes, checksum };
   const made = {
-    modifiedMs: context.timeMs,
+    modifiedMs: context.dateMs,
     size,
     etag,
     hasDetail: writeDetail(context, sub, attributes),
@@ -113,7 +113,7 @@ export function applyCompleteUpload(
   const object = storedObject(made, attributes, { bytes: undefined, runs });
   writeObject(context, bucket, { key, object, old });
   context.effects.objectWritten(`${bucketName}/${key}`, object, undefined);
-  return { kind: "objectPut", modifiedMs: context.timeMs, etag };
+  return { kind: "objectPut", modifiedMs: context.dateMs, etag };
 }
 
 export function applyAbortUpload(

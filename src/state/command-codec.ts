@@ -23,6 +23,8 @@ const Kind = {
   abortBody: 9,
   reapBody: 10,
   reapParts: 11,
+  setDate: 12,
+  tick: 13,
 } as const;
 
 /** A command with the offset of its body within the payload (0 if it brings no bytes). */
@@ -93,6 +95,10 @@ function encodeBodiless(
       writer.varint(command.partNumbers.length);
       for (const partNumber of command.partNumbers) writer.varint(partNumber);
       return writer.u8((command.last ? 1 : 0) | (command.dropped ? 2 : 0));
+    case "setDate":
+      return writer.varint(command.dateMs);
+    case "tick":
+      return;
     default:
       return unreachable(command);
   }
@@ -183,6 +189,10 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
       const bits = reader.u8();
       return { kind: "reapParts", uploadId, partNumbers, last: (bits & 1) === 1, dropped: bits >= 2 };
     }
+    case Kind.setDate:
+      return { kind: "setDate", dateMs: reader.varint() };
+    case Kind.tick:
+      return { kind: "tick" };
     default:
       throw new FormatError(`unknown command ${kind}: written by a newer version`);
   }

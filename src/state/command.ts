@@ -100,7 +100,11 @@ export type Command =
       readonly last: boolean;
       /** Whether the proposer saw the upload without references; otherwise unchosen parts are meant. */
       readonly dropped: boolean;
-    };
+    }
+  /** From this entry on users see this date (dates.ts): the leader's own, as its wall clock moves. */
+  | { readonly kind: "setDate"; readonly dateMs: number }
+  /** Nothing but its entry's log time, which the log thereby keeps. */
+  | { readonly kind: "tick" };
 
 /** A chunk record: a piece of a body that is still private to its writer. */
 export type Chunk = {

@@ -13,7 +13,7 @@ function bucketIdText(bucketId: number): string {
 
 export const keys = {
   /** Counters and switches of the state machine itself. */
-  meta: (name: "nextBucketId" | "logTime") => `meta/${name}`,
+  meta: (name: "nextBucketId" | "logTime" | "dates") => `meta/${name}`,
   bucket: (name: string) => `bucket/${name}`,
   bucketCounters: (bucketId: number) => `count/${bucketIdText(bucketId)}`,
   objectPrefix: (bucketId: number) => `object/${bucketIdText(bucketId)}/`,

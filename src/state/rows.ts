@@ -132,6 +132,9 @@ export type SegmentRow = {
 
 export type CounterRow = { readonly value: number };
 
+/** Dates are log time and the offset, and none is below the floor. */
+export type DatesRow = { readonly offsetMs: number; readonly floorMs: number };
+
 function codec<Row extends object>(): {
   readonly encode: (row: Row) => Buffer;
   readonly decode: (bytes: Uint8Array) => Row;
@@ -151,4 +154,5 @@ export const rows = {
   reap: codec<ReapRow>(),
   segment: codec<SegmentRow>(),
   counter: codec<CounterRow>(),
+  dates: codec<DatesRow>(),
 } as const;

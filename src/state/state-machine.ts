@@ -17,6 +17,7 @@ import {
 import { BucketTable } from "./bucket-table.ts";
 import type { Chunk, Command, CommandResult } from "./command.ts";
 import type { PlacedCommand } from "./command-codec.ts";
+import { Dates } from "./dates.ts";
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
 import { SegmentTable } from "./segment-table.ts";
@@ -26,6 +27,7 @@ import type { StateEffects, StateView } from "./view.ts";
 export class StateMachine {
   readonly segments = new SegmentTable();
   readonly buckets: BucketTable;
+  readonly dates: Dates;
   readonly #view: StateView;
   readonly #effects: StateEffects;
   readonly #tally = { reapMarks: 0 };
@@ -35,6 +37,7 @@ export class StateMachine {
     this.#view = view;
     this.#effects = effects;
     this.buckets = new BucketTable(view);
+    this.dates = new Dates(view);
     const time = view.get(keys.meta("logTime"));
     if (time !== undefined) this.#logTimeMs = rows.counter.decode(time).value;
   }
@@ -77,12 +80,18 @@ export class StateMachine {
 
   #begin(timeMs: number, position: EntryPosition): ApplyContext {
     this.segments.append(position);
+    const { dates } = this;
+    const logTimeMs = Math.max(timeMs, this.#logTimeMs);
     return {
       view: this.#view,
       effects: this.#effects,
       buckets: this.buckets,
       segments: this.segments,
-      timeMs: Math.max(timeMs, this.#logTimeMs),
+      dates,
+      timeMs: logTimeMs,
+      get dateMs() {
+        return dates.at(logTimeMs);
+      },
       position,
       tally: this.#tally,
     };
@@ -123,6 +132,11 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
       return applyReapBody(context, command.bodyId, command.page);
     case "reapParts":
       return applyReapParts(context, command);
+    case "setDate":
+      context.dates.set(context.timeMs, command.dateMs);
+      return { kind: "done" };
+    case "tick":
+      return { kind: "done" };
     default:
       return unreachable(command);
   }
@@ -139,7 +153,7 @@ function applyCreateBucket(
   const id = counter === undefined ? 1 : rows.counter.decode(counter).value;
   context.view.put(counterKey, rows.counter.encode({ value: id + 1 }));
   const { owner, location } = command;
-  context.buckets.create(command.name, { id, owner, createdMs: context.timeMs, location });
+  context.buckets.create(command.name, { id, owner, createdMs: context.dateMs, location });
   return { kind: "done" };
 }
 

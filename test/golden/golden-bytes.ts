@@ -112,6 +112,8 @@ const commands: Readonly<Record<string, Command>> = {
     last: true,
     dropped: false,
   },
+  setDate: { kind: "setDate", dateMs: 1_700_000_000_000 },
+  tick: { kind: "tick" },
 };
 
 const bodies: Readonly<Record<string, BodyReference>> = {
@@ -166,6 +168,7 @@ const otherRows: Readonly<Record<string, Buffer>> = {
     chainHigh: chain.high,
   }),
   counter: rows.counter.encode({ value: 2 }),
+  dates: rows.dates.encode({ offsetMs: -86_400_000, floorMs: 1_700_000_000_000 }),
   sealed: Buffer.from(sealRow("bucket/b", Buffer.from("row"))),
   mark: encodeMark({ number: 200_000, before: 1_000_000, after: 1_000_300 }),
 };

@@ -63,6 +63,7 @@ describe("admin", () => {
       expect(text).toContain('thermocline_log_sync_seconds_bucket{le="+Inf"} 6');
       expect(text).toContain("thermocline_event_loop_delay_p99_seconds 0.002");
       expect(text).toContain("thermocline_segment_live_ratio 1");
+      expect(text).toContain("thermocline_clock_skew_seconds -2.5");
     }));
 
   test("/-/status is for the root pair only", () =>

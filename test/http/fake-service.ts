@@ -31,6 +31,7 @@ function statusOf(world: FakeWorld): NodeStatus {
     cacheEntries: world.objects.size,
     diskFreeBytes: 1,
     writesRefused: "none",
+    clockSkewMs: -2500,
   };
 }
 

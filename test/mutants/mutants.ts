@@ -21,6 +21,7 @@ const wrongDirectory = ["test/crash/wrong-directory.test.ts"];
 const damagedReads = ["test/crash/damaged-reads.test.ts"];
 const order = ["test/crash/order-of-effects.test.ts"];
 const bitFlips = ["test/crash/bit-flips.test.ts"];
+const clocks = ["test/replica/log-clock.test.ts", "test/replica/clock-jumps.test.ts"];
 
 const log: readonly Mutant[] = [
   {
@@ -369,4 +370,40 @@ const state: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...log, ...recovery, ...index, ...reads, ...state];
+const time: readonly Mutant[] = [
+  {
+    name: "log-time-by-the-wall-clock",
+    what: "a clock that jumps ahead gives up uploads and staged bodies",
+    file: "src/replica/log-clock.ts",
+    find: "return this.#startLogMs + Math.floor(this.#clock.monotonicMs() - this.#startMonotonicMs);",
+    replace: "return this.#wallMs();",
+    killedBy: clocks,
+  },
+  {
+    name: "log-time-starts-at-the-wall-clock",
+    what: "a start with a clock days ahead gives up uploads",
+    file: "src/replica/log-clock.ts",
+    find: "this.#startLogMs = isEmpty ? Math.max(1, this.#startWallMs) : logTimeMs;",
+    replace:
+      "this.#startLogMs = isEmpty ? Math.max(1, this.#startWallMs) : Math.max(this.#startWallMs, logTimeMs);",
+    killedBy: clocks,
+  },
+  {
+    name: "wrong-dates-stay",
+    what: "after a clock that was days ahead new objects keep dates from the future",
+    file: "src/state/dates.ts",
+    find: "const isHeld = dateMs < shownMs && shownMs - dateMs <= HELD_MS_MAX;",
+    replace: "const isHeld = dateMs < shownMs && shownMs - dateMs > 0;",
+    killedBy: clocks,
+  },
+  {
+    name: "log-time-not-kept",
+    what: "in a store that nobody writes to, idle uploads get younger with each start",
+    file: "src/replica/housekeeping.ts",
+    find: "    await this.#keepLogTime();\n",
+    replace: "",
+    killedBy: ["test/replica/clock-jumps.test.ts"],
+  },
+];
+
+export const mutants: readonly Mutant[] = [...log, ...recovery, ...index, ...reads, ...state, ...time];

@@ -45,6 +45,8 @@ test("the histories of that test reach every answer that apply can give", () => 
     abortBody: ["done"],
     reapBody: ["done"],
     reapParts: ["done"],
+    setDate: ["done"],
+    tick: ["done"],
     chunk: ["done", "bodyGone"],
   };
   const all = Object.entries(wanted).flatMap(([command, kinds]) => kinds.map((kind) => `${command} ${kind}`));

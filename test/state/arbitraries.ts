@@ -116,6 +116,8 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     last: fc.boolean(),
     dropped: fc.boolean(),
   }),
+  fc.record({ kind: kind("setDate"), dateMs: count }),
+  fc.record({ kind: kind("tick") }),
 );
 
 const pieces = fc.array(bytes, { maxLength: 4 });

@@ -63,6 +63,7 @@ const arbitraries = {
     chainHigh: fc.nat(0xffffffff),
   }),
   counter: fc.record({ value: count }),
+  dates: fc.record({ offsetMs: fc.maxSafeInteger(), floorMs: count }),
 } satisfies { readonly [Name in keyof typeof rows]: fc.Arbitrary<object> };
 
 type Codec = { readonly encode: (row: object) => Buffer; readonly decode: (bytes: Uint8Array) => object };

@@ -44,6 +44,8 @@ const STEP_KINDS = [
   "chunk",
   "chunk",
   "abortBody",
+  "setDate",
+  "tick",
   "look",
   "sweep",
   "blank",
@@ -60,6 +62,8 @@ export const step: fc.Arbitrary<Step> = fc.record({
 const BUCKETS = ["alpha", "beta"];
 const KEYS = ["k", "k/1", "k/ü", "😀"];
 const ETAGS = ["0".repeat(32), "1".repeat(32), "2".repeat(32)];
+/** A little, up to what is held and beyond it, in both directions. */
+const CLOCK_MOVES = [3, -3, 600_000, -600_000, 600_001, -600_001, 1e9, -1e9];
 const SIZES = [0, 1, 256, 257, 700, 3000];
 
 function pick<Item>(items: readonly Item[], at: number): Item {
@@ -215,6 +219,10 @@ export class StateDriver {
       }
       case "abortBody":
         return { kind, bodyId: `n1.1-${b % (this.#bodiesMade + 1)}` };
+      case "setDate":
+        return { kind, dateMs: Math.max(0, this.model.dateMs + pick(CLOCK_MOVES, a)) };
+      case "tick":
+        return { kind };
       default:
         return undefined;
     }

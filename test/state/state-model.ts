@@ -26,10 +26,25 @@ export class StateModel {
   readonly #bodies = new Map<string, StagedBody>();
   #bucketsMade = 0;
   #timeMs = 0;
+  /** What a user's clock showed, and at which log time. */
+  #date = { shownMs: 0, atMs: 0, heldMs: 0 };
 
   /** Log time never goes back. */
   see(timeMs: number): void {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
+  }
+
+  /** The date goes on with log time from where it was set. */
+  get dateMs(): number {
+    const { shownMs, atMs, heldMs } = this.#date;
+    return Math.max(shownMs + (this.#timeMs - atMs), heldMs);
+  }
+
+  /** Ten minutes back and less: the date stands until it is that late again. */
+  #setDate(dateMs: number): void {
+    const before = this.dateMs;
+    const heldMs = before - dateMs > 600_000 ? 0 : before;
+    this.#date = { shownMs: dateMs, atMs: this.#timeMs, heldMs };
   }
 
   chunk(chunk: Chunk, timeMs: number): CommandResult {
@@ -82,6 +97,11 @@ export class StateModel {
         return { kind: "done" };
       case "reapParts":
         throw new Error("the model has nothing to reap");
+      case "setDate":
+        this.#setDate(command.dateMs);
+        return { kind: "done" };
+      case "tick":
+        return { kind: "done" };
     }
   }
 
@@ -114,8 +134,8 @@ export class StateModel {
     if (refusal !== undefined) return refusal;
     const size = this.#claim(command.body);
     if (size === undefined) return { kind: "bodyGone" };
-    bucket.objects.set(command.key, { etag: command.etag, size, timeMs: this.#timeMs });
-    return { kind: "objectPut", modifiedMs: this.#timeMs, etag: command.etag };
+    bucket.objects.set(command.key, { etag: command.etag, size, timeMs: this.dateMs });
+    return { kind: "objectPut", modifiedMs: this.dateMs, etag: command.etag };
   }
 
   #delete(command: Extract<Command, { kind: "deleteObject" }>): CommandResult {
@@ -157,8 +177,8 @@ export class StateModel {
     if (refusal !== undefined) return refusal;
     this.uploads.delete(command.uploadId);
     const { etag, size } = command;
-    bucket.objects.set(command.key, { etag, size, timeMs: this.#timeMs });
-    return { kind: "objectPut", modifiedMs: this.#timeMs, etag };
+    bucket.objects.set(command.key, { etag, size, timeMs: this.dateMs });
+    return { kind: "objectPut", modifiedMs: this.dateMs, etag };
   }
 
   #abort(command: Extract<Command, { kind: "abortUpload" }>): CommandResult {

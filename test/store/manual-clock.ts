@@ -52,6 +52,11 @@ export class ManualClock implements Clock {
     return this.#sleepers.length;
   }
 
+  /** Somebody sets the clock, or the machine slept: only the wall clock moves. */
+  moveWall(ms: number): void {
+    this.#wallMs += ms;
+  }
+
   /** Time passes and nobody notices yet. */
   advanceNow(ms: number): void {
     this.#monotonicMs += ms;
