@@ -138,6 +138,7 @@ async function edgeOf(
       headerBytesMax: limits.headerBytesMax,
       connectionsMax: limits.connectionsMax,
       idleTimeoutMs: limits.idleTimeout,
+      bodyBytesPerSecondMin: limits.bodyBytesPerSecondMin,
       headersTimeoutMs: limits.headersTimeout,
     },
     clock: systemClock,

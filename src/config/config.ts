@@ -278,6 +278,12 @@ export const configSchema = z.strictObject({
       default: "60s",
       status: "used",
     }),
+    bodyBytesPerSecondMin: setting(t.size({ max: MiB }), {
+      description:
+        "what a request body must bring per second, averaged over limits.idleTimeout; 0B: any rate",
+      default: "256B",
+      status: "used",
+    }),
     headersTimeout: setting(t.duration({ min: second, max: 10 * minute }), {
       description: "time that a client has for sending all headers",
       default: "20s",

@@ -19,6 +19,8 @@ export type EdgeLimits = {
   readonly connectionsMax: number;
   /** Silence of a client, between requests or inside a body, before its connection is closed. */
   readonly idleTimeoutMs: number;
+  /** What a body has to bring, averaged over `idleTimeoutMs`; 0 for any rate. */
+  readonly bodyBytesPerSecondMin: number;
   /** Time that a client has for sending all headers. */
   readonly headersTimeoutMs: number;
 };

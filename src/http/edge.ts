@@ -5,6 +5,7 @@
 import { createSigV4Caches } from "../s3/sigv4.ts";
 import type { SigV4Caches } from "../s3/sigv4.ts";
 import type { Identity, Service } from "../service/api.ts";
+import { BodyWatch } from "./body-watch.ts";
 import { Credits } from "./credits.ts";
 import type { EdgeOptions } from "./edge-options.ts";
 import { OperationCounter } from "./operation-counter.ts";
@@ -21,6 +22,7 @@ export class Edge {
   readonly options: EdgeOptions;
   readonly service: Service;
   readonly credits: Credits;
+  readonly bodies: BodyWatch;
   readonly ids: RequestIds;
   readonly targets: TargetMemo;
   readonly signatures: SigV4Caches;
@@ -39,6 +41,10 @@ export class Edge {
     this.options = options;
     this.service = options.service;
     this.credits = new Credits({ bytesMax: options.limits.bytesInFlightMax });
+    this.bodies = new BodyWatch(options.clock, {
+      windowMs: options.limits.idleTimeoutMs,
+      bytesPerSecondMin: options.limits.bodyBytesPerSecondMin,
+    });
     this.ids = new RequestIds(options.random);
     this.targets = new TargetMemo({ domain: options.domain });
     this.signatures = createSigV4Caches({

@@ -1,10 +1,11 @@
 /**
  * Reads the wire bytes of a request body from Node's stream events, with backpressure down to the socket:
  * while `take` has work under way, the socket is paused. Ends with the last byte, or fails: IncompleteBody
- * when the client goes away or stops short, RequestTimeout when it falls silent while we wait for it, or
- * with what `take` threw.
+ * when the client goes away or stops short, RequestTimeout when it falls silent or slower than it may be
+ * while we wait for it, or with what `take` threw.
  */
 import { s3Error } from "../s3/errors.ts";
+import type { WatchedBody } from "./body-watch.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Returns a promise when it wants the socket to wait. The bytes are the socket's: copy what is kept. */
@@ -21,6 +22,7 @@ class BodyPump {
   readonly #exchange: Exchange;
   readonly #take: TakeBytes;
   readonly #done = Promise.withResolvers<void>();
+  #watched: WatchedBody | undefined;
   #isWaiting = false;
   #hasEnded = false;
 
@@ -33,6 +35,7 @@ class BodyPump {
     const { incoming } = this.#exchange;
     if (incoming.destroyed && !incoming.readableEnded) return Promise.reject(s3Error("IncompleteBody"));
     if (incoming.readableEnded) return Promise.resolve();
+    this.#watched = this.#exchange.edge.bodies.begin(this.#onTooSlow);
     incoming.on("data", this.#onData);
     incoming.on("end", this.#onEnd);
     incoming.on("close", this.#onClose);
@@ -41,7 +44,8 @@ class BodyPump {
   }
 
   #detach(): void {
-    const { incoming } = this.#exchange;
+    const { incoming, edge } = this.#exchange;
+    if (this.#watched !== undefined) edge.bodies.end(this.#watched);
     incoming.off("data", this.#onData);
     incoming.off("end", this.#onEnd);
     incoming.off("close", this.#onClose);
@@ -60,11 +64,14 @@ class BodyPump {
   }
 
   readonly #onData = (bytes: Buffer): void => {
+    // Before `take`: a buffer that is taken may be empty afterwards.
+    if (this.#watched !== undefined) this.#watched.bytes += bytes.length;
     try {
       const pending = this.#take(bytes);
       if (pending === undefined) return;
       this.#isWaiting = true;
       this.#exchange.incoming.pause();
+      this.#watched?.pause(this.#now());
       pending.then(this.#onTaken, this.#fail);
     } catch (error) {
       this.#fail(error);
@@ -74,8 +81,19 @@ class BodyPump {
   readonly #onTaken = (): void => {
     this.#isWaiting = false;
     if (this.#hasEnded) this.#finish();
-    else this.#exchange.incoming.resume();
+    else {
+      this.#watched?.resume(this.#now());
+      this.#exchange.incoming.resume();
+    }
   };
+
+  readonly #onTooSlow = (): void => {
+    this.#fail(s3Error("RequestTimeout"));
+  };
+
+  #now(): number {
+    return this.#exchange.edge.options.clock.monotonicMs();
+  }
 
   readonly #onEnd = (): void => {
     this.#hasEnded = true;

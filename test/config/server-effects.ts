@@ -186,6 +186,21 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     expect(performance.now() - start).toBeLessThan(10_000);
   }),
 
+  "limits.bodyBytesPerSecondMin": async () => {
+    const statusAt = async (bodyBytesPerSecondMin: string): Promise<number> => {
+      await using server = await startEmbedded({ limits: { idleTimeout: "1s", bodyBytesPerSecondMin } });
+      await makeBucket(server);
+      const { answered, socket } = slowPut(server, "/bucket/key", 8);
+      const timer = setInterval(() => socket.write("x"), 300);
+      const status = await answered;
+      clearInterval(timer);
+      socket.destroy();
+      return status;
+    };
+    expect(await statusAt("100B")).toBe(400);
+    expect(await statusAt("1B")).toBe(200);
+  },
+
   "limits.headersTimeout": on({ limits: { headersTimeout: "1s" } }, async (server) => {
     expect(await silenceMs(server, "GET / HTTP/1.1\r\nhost: x\r\n")).toBeLessThan(10_000);
   }),

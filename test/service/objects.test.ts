@@ -241,7 +241,7 @@ describe("written bodies", () => {
     expect(await find(world.service, "k")).toBeUndefined();
   });
 
-  test("tell when the bytes that were lent are no longer needed, and not if they were not stored", async () => {
+  test("tell when the bytes they were lent are stored, and only then", async () => {
     await using world = await openService();
     const writer = world.service.objects.startBody();
     const stored: number[] = [];
