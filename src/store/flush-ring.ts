@@ -10,6 +10,8 @@ import { openRow } from "./row-seal.ts";
 
 export const RING_SIZE = 2 ** 17;
 const RANGE = prefixRange("mark/");
+/** Keys begin with a lower case letter. */
+const EVERYTHING = { from: "", to: "~" };
 
 export type FlushMark = { readonly number: number; readonly before: number; readonly after: number };
 
@@ -50,7 +52,18 @@ export async function readRing(store: IndexStore): Promise<RingState> {
   } finally {
     await iterator.close();
   }
-  return newest === undefined ? { kind: "empty" } : checkChain(marks, newest);
+  if (newest !== undefined) return checkChain(marks, newest);
+  // Each row came with a mark: replaying the whole log on top of rows would count everything twice.
+  return (await holdsRows(store)) ? { kind: "broken", reason: "rows without a mark" } : { kind: "empty" };
+}
+
+async function holdsRows(store: IndexStore): Promise<boolean> {
+  const iterator = store.iterate(EVERYTHING);
+  try {
+    return (await iterator.next(1)).length > 0;
+  } finally {
+    await iterator.close();
+  }
 }
 
 function checkChain(marks: ReadonlyMap<number, FlushMark>, newest: FlushMark): RingState {

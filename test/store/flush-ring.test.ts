@@ -35,6 +35,14 @@ describe("the ring", () => {
     expect(await stateOf([])).toEqual({ kind: "empty" });
   });
 
+  test("without a mark is broken if there is any row", async () => {
+    const store = await storeWith([]);
+    const batch = store.batch();
+    batch.put("bucket/b", sealRow("bucket/b", Buffer.from("row")));
+    await batch.write();
+    expect(await readRing(store)).toMatchObject({ kind: "broken" });
+  });
+
   test.each([1, 2, 3, 5000])("of %d flushes is whole and tells the newest", async (count) => {
     const newest = { number: count, before: (count - 1) * 10, after: count * 10 };
     expect(await stateOf(marks(1, count))).toEqual({ kind: "whole", newest });
