@@ -30,6 +30,8 @@ export type Recording = {
 
 const CLIENTS = 4;
 const SESSIONS = 3;
+/** What the clock may show beside the time that passed: minutes, days or decades off. */
+const WALL_OFFSETS_MS = [0, 300_000, -300_000, 7e8, -7e8, 1e12, -1e12];
 
 export type RecordedMachine = {
   readonly machine: SimMachine;
@@ -67,6 +69,7 @@ export async function runSession(
 ): Promise<void> {
   const { clock, disk } = machine;
   const { segmentBytes, model, log } = recording;
+  clock.wallOffsetMs = new SimRandom(`wall ${recording.seed} ${session}`).pick(WALL_OFFSETS_MS);
   const overlayRowsMax = random.pick([40, 65_536]);
   const store = await clock.run(openSimStore(machine, { segmentBytes, overlayRowsMax }));
   await clock.run(observeAll(store.service, model, log));
