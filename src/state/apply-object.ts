@@ -4,18 +4,16 @@
  */
 import { assert } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";
-import { claimBody, releaseBody, sizeOfBody } from "./apply-body.ts";
+import { claimBody, sizeOfBody } from "./apply-body.ts";
 import type { BucketEntry } from "./bucket-table.ts";
 import type { CommandResult, PutObject, WriteCondition } from "./command.ts";
 import { keys } from "./keys.ts";
-import { decodeFootprint, decodeObject, encodeDetail } from "./object-row.ts";
-import type { ObjectFootprint } from "./object-row.ts";
+import { decodeObject, encodeDetail } from "./object-row.ts";
+import { footprintOf, releaseObject } from "./release-object.ts";
+import type { Standing } from "./release-object.ts";
 import type { Attributes } from "./attributes.ts";
 import { NO_RUNS, bytesInMemory, storedObject } from "./stored-object.ts";
 import type { StoredObject } from "./stored-object.ts";
-
-/** What stands under a key before it is written: as memory holds it, or its row. */
-type Standing = StoredObject | Uint8Array | undefined;
 
 export function applyPutObject(
   context: ApplyContext,
@@ -35,6 +33,8 @@ export function applyPutObject(
     size: sizeOfBody(command.body),
     etag: command.etag,
     hasDetail: writeDetail(context, place.sub, attributes),
+    hasVersionId: getsVersionId(bucket),
+    tagCount: 0,
     birthIndex: context.position.index,
     birthSub: place.sub,
     body,
@@ -48,7 +48,7 @@ export function applyPutObject(
 }
 
 /** `undefined`: the condition holds against the current object. */
-export function refusalOf(condition: WriteCondition, old: Standing): CommandResult | undefined {
+export function refusalOf(condition: WriteCondition, old: Standing | undefined): CommandResult | undefined {
   if (condition.kind === "none") return undefined;
   if (condition.kind === "absent") return old === undefined ? undefined : { kind: "preconditionFailed" };
   if (old === undefined) return { kind: "noSuchKey" };
@@ -64,32 +64,32 @@ export function writeDetail(context: ApplyContext, sub: number, attributes: Attr
   return detail !== undefined;
 }
 
-/** Writes a new object over the old one; the body's reference was taken already. */
+/** Whether what is written into the bucket now has a version id of its own. */
+export function getsVersionId(bucket: BucketEntry): boolean {
+  return bucket.row.versioning === "Enabled";
+}
+
+/**
+ * Writes a new current object, and does with the one that stood there what the bucket's versioning says. The
+ * body's reference was taken already, `hasVersionId` is what `getsVersionId` said. Every way to a new
+ * current object ends here.
+ */
 export function writeObject(
   context: ApplyContext,
   bucket: BucketEntry,
-  write: { readonly key: string; readonly object: StoredObject; readonly old: Standing },
+  write: { readonly key: string; readonly object: StoredObject; readonly old: Standing | undefined },
 ): void {
   const { key, object } = write;
   let objects = 1;
   let bytes = object.size;
   if (write.old !== undefined) {
     const old = footprintOf(write.old);
-    release(context, old);
+    releaseObject(context, old);
     objects = 0;
     bytes -= old.size;
   }
   context.view.putObject(bucket.objectPrefix, key, object);
   context.buckets.count(bucket, objects, bytes);
-}
-
-function footprintOf(old: StoredObject | Uint8Array): ObjectFootprint {
-  return old instanceof Uint8Array ? decodeFootprint(old) : old;
-}
-
-function release(context: ApplyContext, old: ObjectFootprint): void {
-  releaseBody(context, old.body, { index: old.birthIndex, size: old.size });
-  if (old.hasDetail) context.view.delete(keys.detail(old.birthIndex, old.birthSub));
 }
 
 export function applyDeleteObject(
@@ -103,7 +103,7 @@ export function applyDeleteObject(
   if (refusal !== undefined) return refusal;
   if (standing === undefined) return { kind: "done" };
   const old = footprintOf(standing);
-  release(context, old);
+  releaseObject(context, old);
   context.view.deleteObject(bucket.objectPrefix, command.key);
   context.buckets.count(bucket, -1, -old.size);
   assert(bucket.counters.objects >= 0, `bucket ${command.bucket} counts ${bucket.counters.objects} objects`);

@@ -5,7 +5,7 @@
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body.ts";
-import { refusalOf, writeDetail, writeObject } from "./apply-object.ts";
+import { getsVersionId, refusalOf, writeDetail, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
@@ -105,6 +105,8 @@ export function applyCompleteUpload(
     size,
     etag,
     hasDetail: writeDetail(context, sub, attributes),
+    hasVersionId: getsVersionId(bucket),
+    tagCount: 0,
     birthIndex: context.position.index,
     birthSub: sub,
     body: { kind: "parts" as const, uploadId },

@@ -28,7 +28,10 @@ export type BucketRow = {
   readonly createdMs: number;
   /** The LocationConstraint given at creation; empty for none. */
   readonly location: string;
+  /** Absent until versioning was switched on for the first time; from then on there is no way back. */
+  readonly versioning?: Versioning;
 };
+export type Versioning = "Enabled" | "Suspended";
 export type BucketCounters = { readonly objects: number; readonly bytes: number };
 
 /** A body while it is written and not yet named by an object or part (RULES.md R6). */

@@ -35,6 +35,8 @@ export function storedObject(
     size: row.size,
     etag: row.etag,
     hasDetail: row.hasDetail,
+    hasVersionId: row.hasVersionId,
+    tagCount: row.tagCount,
     birthIndex: row.birthIndex,
     birthSub: row.birthSub,
     body: row.body,

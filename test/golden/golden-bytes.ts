@@ -218,9 +218,13 @@ function stateBytes(): Record<string, Buffer> {
       etag: ETAG,
       birthIndex: 1_000_000,
       birthSub: 299,
+      hasVersionId: false,
+      tagCount: 0,
     };
     found[`object ${name}`] = encodeObject({ ...birth, hasDetail: false, body, attributes });
     if (name !== "inline") continue;
+    const tagged = { ...birth, hasVersionId: true, tagCount: 10 };
+    found["object with version id and tags"] = encodeObject({ ...tagged, hasDetail: false, body, attributes });
     const large = { ...attributes, metadata: [["m", "x".repeat(300)] as const] };
     found["object with detail"] = encodeObject({ ...birth, hasDetail: true, body, attributes: large });
     found["detail"] = encodeDetail(large) as Buffer;

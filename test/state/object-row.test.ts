@@ -31,6 +31,8 @@ const newObject: fc.Arbitrary<NewObject> = fc
     birthSub: fc.nat(100_000),
     body: arbitrary.bodyReference,
     attributes: arbitrary.attributes,
+    hasVersionId: fc.boolean(),
+    tagCount: fc.nat(10),
   })
   .map((object) => ({ ...object, hasDetail: encodeDetail(object.attributes) !== undefined }));
 
@@ -59,8 +61,8 @@ describe("an object row", () => {
     fc.assert(
       fc.property(newObject, (object) => {
         const { body, ...rest } = decodeFootprint(encodeObject(object));
-        const { hasDetail, birthIndex, birthSub, size } = object;
-        expect(rest).toEqual({ hasDetail, birthIndex, birthSub, size });
+        const { hasDetail, hasVersionId, tagCount, birthIndex, birthSub, size } = object;
+        expect(rest).toEqual({ hasDetail, hasVersionId, tagCount, birthIndex, birthSub, size });
         if (body.kind !== "inline") expect(body).toEqual(object.body);
         else expect(object.body.kind).toBe("inline");
       }),
@@ -96,6 +98,18 @@ describe("an object row", () => {
     expect(encodeDetail(withMetadata("x".repeat(fits)))).toBeUndefined();
     expect(encodeDetail(withMetadata("x".repeat(fits + 1)))).toBeDefined();
     expect(encodeDetail(withMetadata("ü".repeat(Math.ceil(fits / 2))))).toBeDefined();
+  });
+
+  test("with flags that this release does not know is refused", () => {
+    const [sample] = fc.sample(newObject, { numRuns: 1, seed: 4 });
+    const row = encodeObject(sample as NewObject);
+    const flagsAt = 2 + (row[1] as number);
+    for (const flags of [0x40, 0x80, 11 << 2]) {
+      const newer = Buffer.from(row);
+      newer[flagsAt] = flags;
+      expect(() => decodeObject(newer)).toThrow(FormatError);
+      expect(() => decodeFootprint(newer)).toThrow(FormatError);
+    }
   });
 
   test("of another layout is refused", () => {

@@ -24,7 +24,16 @@ const completed = fc.record({
 
 /** One arbitrary per kind of row; a new kind without one does not compile. */
 const arbitraries = {
-  bucket: fc.record({ id: count, owner: text, createdMs: count, location: text }),
+  bucket: fc.record(
+    {
+      id: count,
+      owner: text,
+      createdMs: count,
+      location: text,
+      versioning: fc.constantFrom("Enabled" as const, "Suspended" as const),
+    },
+    { requiredKeys: ["id", "owner", "createdMs", "location"] },
+  ),
   bucketCounters: fc.record({ objects: count, bytes: count }),
   stage: fc.record({ incarnation: text, lastTimeMs: count }),
   body: fc.record({ refs: count, size: count, extentCount: count, extents: numbers }),

@@ -10,7 +10,7 @@ import { ObjectCache } from "../../src/store/object-cache.ts";
 const RECORD: BodyReference = { kind: "record", offset: 64, crc32c: 0 };
 
 function objectOf(version: number, size: number, body: BodyReference, bytes?: Uint8Array): StoredObject {
-  const place = { hasDetail: false, birthIndex: version, birthSub: 0 };
+  const place = { hasDetail: false, hasVersionId: false, tagCount: 0, birthIndex: version, birthSub: 0 };
   const row = { modifiedMs: version, size, etag: `etag ${version}`, ...place, body, attributes: undefined };
   return storedObject(row, NO_ATTRIBUTES, { bytes: bytes ?? bytesInMemory(body), runs: NO_RUNS });
 }

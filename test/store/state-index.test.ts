@@ -86,7 +86,8 @@ function applyObjects(index: StateIndex, objects: Readonly<Record<string, string
 }
 
 function objectOf(etag: string): StoredObject {
-  const place = { hasDetail: false, birthIndex: 1, birthSub: 0, body: { kind: "empty" } as const };
+  const flags = { hasDetail: false, hasVersionId: false, tagCount: 0 };
+  const place = { ...flags, birthIndex: 1, birthSub: 0, body: { kind: "empty" } as const };
   const row = { modifiedMs: 1, size: 0, etag, ...place, attributes: NO_ATTRIBUTES };
   return storedObject(row, NO_ATTRIBUTES, { bytes: bytesInMemory(place.body), runs: NO_RUNS });
 }
