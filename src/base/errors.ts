@@ -9,6 +9,12 @@ export class BusyError extends Error {
   override readonly name = "BusyError";
 }
 
+/** Commands that have to take effect together do not fit together: nothing happened, nor ever will. */
+export class TooLargeError extends Error {
+  readonly code = "TOO_LARGE";
+  override readonly name = "TooLargeError";
+}
+
 /** The proposal may or may not take effect; only a later read can tell. */
 export class UnknownOutcomeError extends Error {
   readonly code = "OUTCOME_UNKNOWN";

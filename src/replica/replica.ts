@@ -6,7 +6,7 @@
  * P7, P9).
  */
 import { assert } from "../base/assert.ts";
-import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import { BusyError, TooLargeError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
 import type { LogIndex } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
 import { isOutOfSpace } from "../ports/disk.ts";
@@ -16,6 +16,7 @@ import type { Telemetry } from "../ports/telemetry.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import { PAYLOAD_BYTES_MAX, RecordType } from "../segment/record.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
+import { ENTRY_HEAD_BYTES, chunkBytesMax, commandBytesMax } from "../state/command-size.ts";
 import type { Log } from "../store/log.ts";
 import type { AckedWriter } from "./acked-writer.ts";
 import type { Applier } from "./applier.ts";
@@ -32,8 +33,8 @@ import type { Proposal } from "./proposal-queue.ts";
  */
 const BATCH_COMMANDS = 2000;
 const FULL_DISK_RETRY_MS = 250;
-/** Half of what a record may hold, because sizes of commands are estimates. */
-const ENTRY_BYTES_MAX = PAYLOAD_BYTES_MAX / 2;
+/** Of all commands of an entry, as command-size.ts tells them. */
+const ENTRY_BYTES_MAX = PAYLOAD_BYTES_MAX - ENTRY_HEAD_BYTES;
 
 export type ReplicaOptions = {
   readonly raft: RawNode<PendingEntry>;
@@ -112,8 +113,8 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #submit(commands: readonly Command[], chunk: Chunk | undefined): Promise<readonly CommandResult[]> {
     return new Promise((resolve, reject) => {
       this.#admit(commands, chunk);
-      const bytes = chunk?.length ?? bytesOf(commands);
-      assert(bytes <= ENTRY_BYTES_MAX, `a group of ${bytes} bytes does not fit into one entry`);
+      const bytes = chunk === undefined ? bytesOf(commands) : chunkBytesMax(chunk);
+      if (bytes > ENTRY_BYTES_MAX) throw tooLarge(commands.length, bytes);
       const group = commands.length > 1;
       const followsBodies = commands.some(followsBody);
       this.#queue.push({ commands, chunk, bytes, group, followsBodies, resolve, reject });
@@ -187,7 +188,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     try {
       await this.#options.applier.applyPlaced(committed);
     } catch (error) {
-      leaveUnknown(committed, error);
+      leaveUnknown(proposalsOf(committed), error);
       throw error;
     }
     this.#acknowledge();
@@ -209,11 +210,18 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
       log.gatheredBytes < batchBytesMax &&
       this.#gatheredCommands < BATCH_COMMANDS
     ) {
-      const proposals = this.#queue.takeEntry(payloadEntriesMax, batchBytesMax - log.gatheredBytes);
-      const entry = this.#stamped(proposals);
-      telemetry.batchEntries(Math.max(1, entry.commands.length));
-      this.#gatheredCommands += entry.commands.length;
-      this.#place(entry);
+      const bytesMax = Math.min(batchBytesMax - log.gatheredBytes, ENTRY_BYTES_MAX);
+      const proposals = this.#queue.takeEntry(payloadEntriesMax, bytesMax);
+      try {
+        const entry = this.#stamped(proposals);
+        telemetry.batchEntries(Math.max(1, entry.commands.length));
+        this.#gatheredCommands += entry.commands.length;
+        this.#place(entry);
+      } catch (error) {
+        // They stand neither in the queue nor among the placed: nobody else would answer them.
+        leaveUnknown(proposals, error);
+        throw error;
+      }
     }
   }
 
@@ -302,7 +310,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
 
   /** What is in the log may take effect, what waits for it cannot any more. */
   #rejectAll(cause: unknown): void {
-    leaveUnknown(this.#placed, cause);
+    leaveUnknown(proposalsOf(this.#placed), cause);
     this.#placed = [];
     this.#queue.rejectAll(new UnavailableError("this node writes no more", { cause }));
   }
@@ -316,9 +324,13 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
 }
 
 /** Those that were answered already do not hear it. */
-function leaveUnknown(placed: readonly PlacedEntry[], cause: unknown): void {
+function leaveUnknown(proposals: readonly Proposal[], cause: unknown): void {
   const unknown = new UnknownOutcomeError("this node ended before it could tell", { cause });
-  for (const { entry } of placed) for (const proposal of entry.proposals) proposal.reject(unknown);
+  for (const proposal of proposals) proposal.reject(unknown);
+}
+
+function proposalsOf(placed: readonly PlacedEntry[]): readonly Proposal[] {
+  return placed.flatMap(({ entry }) => entry.proposals);
 }
 
 const BLANK: PendingEntry = {
@@ -330,16 +342,17 @@ const BLANK: PendingEntry = {
   proposals: [],
 };
 
-/** Size of a command beside its body: names, attributes; for the bounds only. */
-const COMMAND_BYTES = 256;
-
 function bytesOf(commands: readonly Command[]): number {
   let bytes = 0;
-  for (const command of commands) {
-    bytes += COMMAND_BYTES;
-    if ("body" in command && command.body.kind === "bytes") bytes += command.body.bytes.length;
-  }
+  for (const command of commands) bytes += commandBytesMax(command);
   return bytes;
+}
+
+function tooLarge(count: number, bytes: number): TooLargeError {
+  return new TooLargeError(
+    `${count} commands of up to ${bytes} bytes do not fit into one entry of the log, ` +
+      `which holds ${ENTRY_BYTES_MAX}: nothing was done, write them in smaller groups`,
+  );
 }
 
 function followsBody(command: Command): boolean {

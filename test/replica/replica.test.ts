@@ -3,10 +3,10 @@
  * within their bounds; nobody is left without an answer, whatever ends the loop.
  */
 import { describe, expect, test } from "vitest";
-import { BusyError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
+import { BusyError, TooLargeError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
 import { FormatError } from "../../src/base/bytes.ts";
 import { logIndex } from "../../src/base/units.ts";
-import type { CommandResult } from "../../src/state/command.ts";
+import type { Command, CommandResult } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
 import type { StoredObject } from "../../src/state/stored-object.ts";
 import { settled } from "../store/manual-clock.ts";
@@ -171,9 +171,88 @@ describe("bounds", () => {
   test("refuse a group that no record could hold, and keep the node in order", async () => {
     await using world = await openNodeWithBucket();
     const group = Array.from({ length: 300 }, (_, at) => putCommand(`k${at}`, Buffer.alloc(64 * 1024)));
-    await expect(world.node.replica.proposeTogether(group)).rejects.toThrow("does not fit");
+    await expect(world.node.replica.proposeTogether(group)).rejects.toThrow(TooLargeError);
     expect((await world.node.replica.propose(putCommand("after"))).kind).toBe("objectPut");
     expect(world.fatal).toEqual([]);
+  });
+});
+
+describe("entries", () => {
+  const largest: Readonly<Record<string, readonly Command[]>> = {
+    "1,000 puts with 2 KB of metadata": Array.from({ length: 1000 }, (_, at) => ({
+      ...putCommand(`k${at}`),
+      attributes: { headers: [], metadata: [["name", "x".repeat(2044)]], checksum: undefined },
+    })),
+    "1,000 deletes of the longest names": Array.from({ length: 1000 }, (_, at) => ({
+      kind: "deleteObject",
+      bucket: "b".repeat(63),
+      key: `${at}`.padStart(5, "0") + "€".repeat(339),
+      condition: { kind: "none" },
+    })),
+    "a Complete of 10,000 parts of different sizes": [
+      {
+        kind: "completeUpload",
+        uploadId: "no such upload",
+        revision: 2 ** 53 - 1,
+        bucket: "b",
+        key: "k".repeat(1024),
+        runs: Array.from({ length: 10_000 }, (_, at) => ({
+          firstPart: at + 1,
+          count: 1,
+          size: 2 ** 32 + at,
+        })),
+        size: 2 ** 53 - 1,
+        etag: "0".repeat(38),
+        checksum: undefined,
+        condition: { kind: "none" },
+      },
+    ],
+  };
+
+  test.each(Object.keys(largest))("hold the most that S3 allows at once: %s", async (name) => {
+    await using world = await openNodeWithBucket();
+    const commands = largest[name] as readonly Command[];
+    const results = await world.node.replica.proposeTogether(commands);
+    expect(results).toHaveLength(commands.length);
+    expect(world.fatal).toEqual([]);
+  });
+
+  test("of single commands stay within a record, however much one batch may gather", async () => {
+    const changes = { batchBytesMax: 64 * MIB, pendingBytesMax: 256 * MIB, payloadEntriesMax: 10_000 };
+    await using world = await openNodeWithBucket(newMachine(), changes);
+    const puts = Array.from({ length: 400 }, (_, at) =>
+      world.node.replica.propose(putCommand(`k${at}`, Buffer.alloc(64 * 1024))),
+    );
+    for (const { kind } of await Promise.all(puts)) expect(kind).toBe("objectPut");
+    expect(world.fatal).toEqual([]);
+    expect(Math.max(...world.entries)).toBeLessThan(256);
+  });
+
+  test("that cannot be encoded end the node, and everybody is answered", async () => {
+    const world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const open = closeGate(world);
+    const underWay = watch(replica.propose(putCommand("a")));
+    await settled();
+    // Grows once it is admitted, beyond what a record holds.
+    let looks = 0;
+    const lies = {
+      kind: "bytes" as const,
+      crc32c: 0,
+      get bytes() {
+        return Buffer.alloc(++looks <= 2 ? 10 : 17 * MIB);
+      },
+    };
+    const beside = watch(replica.propose(putCommand("b")));
+    const bad = watch(replica.propose({ ...putCommand("bad"), body: lies } as Command));
+    const group = watch(replica.proposeTogether([putCommand("c"), putCommand("d")]));
+    open();
+    await settled(100);
+    const ends = [underWay, beside, bad, group].map(({ state }) => state());
+    expect(ends[0]).toMatch(/resolved|UnknownOutcomeError/);
+    expect(ends.slice(1)).toEqual(["UnknownOutcomeError", "UnknownOutcomeError", "UnavailableError"]);
+    expect(world.fatal.map(String)).toEqual([expect.stringContaining("does not fit into a record")]);
+    await expect(replica.propose(putCommand("later"))).rejects.toThrow(UnavailableError);
   });
 });
 

@@ -1,0 +1,103 @@
+/**
+ * How many bytes a command or a chunk takes in an entry at most, told without encoding it: lengths of names
+ * are taken for the longest UTF-8 there is, every number for the longest varint. Never less than what
+ * command-codec.ts writes, so what is admitted by it fits into a record.
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Attributes, StoredChecksum } from "./attributes.ts";
+import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
+
+/** Bytes that UTF-8 needs for one unit of a string; two units of a pair need four together. */
+const UNIT_BYTES = 3;
+const VARINT_BYTES = 8;
+/** Kind, numbers, lengths of texts: more than any command has of them. */
+const FIELDS_BYTES = 128;
+
+/** Log time and count of commands, before the first of them. */
+export const ENTRY_HEAD_BYTES = 2 * VARINT_BYTES;
+
+export function commandBytesMax(command: Command): number {
+  switch (command.kind) {
+    case "putObject": {
+      const { bucket, key, etag, attributes, condition, body } = command;
+      const texts = UNIT_BYTES * (bucket.length + key.length + etag.length);
+      return FIELDS_BYTES + texts + attributesBytes(attributes) + conditionBytes(condition) + bodyBytes(body);
+    }
+    case "putPart": {
+      const { uploadId, etag, checksum, body } = command;
+      return (
+        FIELDS_BYTES +
+        UNIT_BYTES * (uploadId.length + etag.length) +
+        checksumBytes(checksum) +
+        bodyBytes(body)
+      );
+    }
+    case "deleteObject": {
+      const { bucket, key, condition } = command;
+      return FIELDS_BYTES + UNIT_BYTES * (bucket.length + key.length) + conditionBytes(condition);
+    }
+    default:
+      return FIELDS_BYTES + bodilessBytes(command);
+  }
+}
+
+function bodilessBytes(
+  command: Exclude<Command, { kind: "putObject" } | { kind: "putPart" } | { kind: "deleteObject" }>,
+): number {
+  switch (command.kind) {
+    case "createBucket":
+      return UNIT_BYTES * (command.name.length + command.owner.length + command.location.length);
+    case "deleteBucket":
+      return UNIT_BYTES * command.name.length;
+    case "createUpload": {
+      const { bucket, key, uploadId, owner, attributes } = command;
+      const texts = bucket.length + key.length + uploadId.length + owner.length;
+      return UNIT_BYTES * texts + attributesBytes(attributes);
+    }
+    case "completeUpload": {
+      const { uploadId, bucket, key, etag, runs, checksum, condition } = command;
+      const texts = uploadId.length + bucket.length + key.length + etag.length;
+      const numbers = 3 * VARINT_BYTES * runs.length;
+      return UNIT_BYTES * texts + numbers + checksumBytes(checksum) + conditionBytes(condition);
+    }
+    case "abortUpload":
+      return UNIT_BYTES * (command.uploadId.length + command.key.length);
+    case "abortBody":
+    case "reapBody":
+      return UNIT_BYTES * command.bodyId.length;
+    case "reapParts":
+      return UNIT_BYTES * command.uploadId.length + VARINT_BYTES * command.partNumbers.length;
+    case "setDate":
+    case "tick":
+      return 0;
+    default:
+      return unreachable(command);
+  }
+}
+
+export function chunkBytesMax(chunk: Chunk): number {
+  return FIELDS_BYTES + UNIT_BYTES * (chunk.bodyId.length + chunk.incarnation.length) + chunk.length;
+}
+
+function attributesBytes({ headers, metadata, checksum }: Attributes): number {
+  let bytes = checksumBytes(checksum);
+  if (headers.length === 0 && metadata.length === 0) return bytes;
+  for (const [, value] of headers) bytes += 1 + VARINT_BYTES + UNIT_BYTES * value.length;
+  for (const [name, value] of metadata) {
+    bytes += 2 * VARINT_BYTES + UNIT_BYTES * (name.length + value.length);
+  }
+  return bytes;
+}
+
+function checksumBytes(checksum: StoredChecksum | undefined): number {
+  return checksum === undefined ? 0 : UNIT_BYTES * checksum.value.length;
+}
+
+function conditionBytes(condition: WriteCondition): number {
+  return condition.kind === "etag" ? UNIT_BYTES * condition.etag.length : 0;
+}
+
+function bodyBytes(body: CommandBody): number {
+  if (body.kind === "bytes") return body.bytes.length;
+  return body.kind === "stored" ? UNIT_BYTES * body.bodyId.length : 0;
+}
