@@ -128,7 +128,10 @@ export interface ObjectService {
    * Absent objects (and buckets) are `undefined`.
    */
   find(path: string): FoundObject | undefined | Promise<FoundObject | undefined>;
-  /** Bytes [start, end) of a body in verified pieces; throws DamageError before a wrong byte leaves. */
+  /**
+   * Bytes [start, end) of a body in verified pieces; throws DamageError before a wrong byte leaves. Pieces of
+   * an object without `bytes` are the caller's, who may free their memory.
+   */
   read(
     object: FoundObject,
     range: { readonly start: number; readonly end: number },

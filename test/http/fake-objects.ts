@@ -119,7 +119,11 @@ export class FakeObjects implements ObjectService {
       this.#world.failOn("read");
       signal.throwIfAborted();
       if (this.#world.onRead !== undefined) await this.#world.onRead();
-      yield slice;
+      // Pieces are the reader's, who may free them.
+      const own = Buffer.allocUnsafeSlow(slice.length);
+      own.set(slice);
+      this.#world.handedOut.push(own);
+      yield own;
     }
   }
 

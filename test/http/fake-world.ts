@@ -117,6 +117,8 @@ export class FakeWorld {
   slowFind = false;
   /** What every chunk waits for before it is stored. */
   writeGate: Promise<void> | undefined;
+  /** Pieces of bodies as readers got them. */
+  readonly handedOut: Uint8Array[] = [];
   /** Called before each piece of a read. */
   onRead: (() => Promise<void>) | undefined;
   ready = true;

@@ -141,6 +141,19 @@ describe("objects", () => {
     expect(got.body.equals(LARGE.subarray(1_048_570, 2_097_161))).toBe(true);
   });
 
+  test("GetObject frees the memory of large pieces once they are sent, and what is cached stays", async () => {
+    await put("freed", LARGE);
+    await put("kept", "small");
+    const { handedOut } = started.service.world;
+    handedOut.length = 0;
+    for (let round = 0; round < 2; round++) {
+      expect((await call({ url: "/bucket/freed" })).body.equals(LARGE)).toBe(true);
+      expect((await call({ url: "/bucket/kept" })).body.toString()).toBe("small");
+    }
+    await expect.poll(() => handedOut.filter(({ length }) => length >= 128 * 1024)).toEqual([]);
+    expect(handedOut.length).toBeGreaterThanOrEqual(6);
+  });
+
   test("GetObject_conditions", async () => {
     const { headers } = await put("cond", "x");
     const etag = headers["etag"] ?? "";
