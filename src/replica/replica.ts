@@ -368,6 +368,7 @@ function freesSpace(command: Command): boolean {
   switch (command.kind) {
     case "deleteObject":
     case "deleteBucket":
+    case "deleteBucketSetting":
     case "abortUpload":
     case "abortBody":
     case "reapBody":

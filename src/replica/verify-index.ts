@@ -99,6 +99,8 @@ class IndexCheck {
       if (kind === "object") await this.#visitObject(rest, value);
       else if (kind === "part") await this.#visitPart(value);
       else if (kind === "body") await this.#visitBody(rest, value);
+      else if (kind === "setting") rows.setting.decode(value);
+      else if (kind === "account") rows.account.decode(value);
       else if (kind === "count") this.#stored.set(rest, { ...rows.bucketCounters.decode(value) });
     });
   }

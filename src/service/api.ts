@@ -8,6 +8,7 @@
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum } from "../state/rows.ts";
+import type { BucketSettingName } from "../state/setting-command.ts";
 
 export type BucketInfo = {
   readonly name: string;
@@ -16,6 +17,8 @@ export type BucketInfo = {
   /** LocationConstraint given at creation, empty for none. */
   readonly location: string;
 };
+
+export type { BucketSettingName } from "../state/setting-command.ts";
 
 export interface BucketService {
   create(bucket: {
@@ -26,6 +29,19 @@ export interface BucketService {
   delete(name: string): Promise<{ readonly kind: "deleted" | "noSuchBucket" | "bucketNotEmpty" }>;
   /** Synchronous: the bucket table is in memory or one local read away. */
   find(name: string): BucketInfo | undefined;
+  /** The document of a setting, `undefined` if it was never made. One local read, like `find`. */
+  setting(bucket: string, name: BucketSettingName): string | undefined;
+  /** `document` is kept as it is: the caller has checked it. */
+  putSetting(
+    bucket: string,
+    name: BucketSettingName,
+    document: string,
+  ): Promise<{ readonly kind: "put" | "noSuchBucket" }>;
+  /** Deleting one that is absent is a success. */
+  deleteSetting(
+    bucket: string,
+    name: BucketSettingName,
+  ): Promise<{ readonly kind: "deleted" | "noSuchBucket" }>;
   /** In byte order of the names, those after `after`. */
   list(query: {
     readonly prefix: string;

@@ -3,9 +3,9 @@ import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
-import { prefixRange, ranges } from "../state/keys.ts";
+import { keys, prefixRange, ranges } from "../state/keys.ts";
 import { rows } from "../state/rows.ts";
-import type { BucketInfo, BucketService } from "./api.ts";
+import type { BucketInfo, BucketService, BucketSettingName } from "./api.ts";
 import { unexpected } from "./put-outcome.ts";
 
 export class Buckets implements BucketService {
@@ -51,6 +51,31 @@ export class Buckets implements BucketService {
     if (found === undefined) return undefined;
     const { owner, createdMs, location } = found.row;
     return { name, owner, createdMs, location };
+  }
+
+  setting(bucket: string, name: BucketSettingName): string | undefined {
+    const found = this.#table.find(bucket);
+    const row = found === undefined ? undefined : this.#index.get(keys.setting(found.row.id, name));
+    return row === undefined ? undefined : rows.setting.decode(row).document;
+  }
+
+  async putSetting(
+    bucket: string,
+    name: BucketSettingName,
+    document: string,
+  ): Promise<{ readonly kind: "put" | "noSuchBucket" }> {
+    const result = await this.#log.propose({ kind: "putBucketSetting", bucket, name, document });
+    if (result.kind === "noSuchBucket") return { kind: "noSuchBucket" };
+    return result.kind === "done" ? { kind: "put" } : unexpected(result);
+  }
+
+  async deleteSetting(
+    bucket: string,
+    name: BucketSettingName,
+  ): Promise<{ readonly kind: "deleted" | "noSuchBucket" }> {
+    const result = await this.#log.propose({ kind: "deleteBucketSetting", bucket, name });
+    if (result.kind === "noSuchBucket") return { kind: "noSuchBucket" };
+    return result.kind === "done" ? { kind: "deleted" } : unexpected(result);
   }
 
   async list(query: {

@@ -10,6 +10,7 @@ import { checksumCode, checksumOfCode, readAttributes, writeAttributes } from ".
 import type { StoredChecksum } from "./attributes.ts";
 import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
 import { INLINE_BODY_BYTES_MAX, readPartRuns, writePartRuns } from "./object-row.ts";
+import { SettingKind, decodeSetting, encodeSetting } from "./setting-codec.ts";
 
 const Kind = {
   createBucket: 1,
@@ -25,6 +26,7 @@ const Kind = {
   reapParts: 11,
   setDate: 12,
   tick: 13,
+  ...SettingKind,
 } as const;
 
 /** A command with the offset of its body within the payload (0 if it brings no bytes). */
@@ -100,7 +102,7 @@ function encodeBodiless(
     case "tick":
       return;
     default:
-      return unreachable(command);
+      return encodeSetting(writer, command);
   }
 }
 
@@ -193,8 +195,11 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
       return { kind: "setDate", dateMs: reader.varint() };
     case Kind.tick:
       return { kind: "tick" };
-    default:
+    default: {
+      const setting = decodeSetting(kind, reader);
+      if (setting !== undefined) return setting;
       throw new FormatError(`unknown command ${kind}: written by a newer version`);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { PartRun } from "./object-row.ts";
 import type { UploadChecksum } from "./rows.ts";
+import type { SettingCommand } from "./setting-command.ts";
 
 /** Body of a put as the command carries it. */
 export type CommandBody =
@@ -61,6 +62,7 @@ export type Command =
       readonly location: string;
     }
   | { readonly kind: "deleteBucket"; readonly name: string }
+  | SettingCommand
   | PutObject
   | {
       readonly kind: "deleteObject";

@@ -5,6 +5,7 @@
  * migrates. Order is that of the UTF-8 bytes. NUL separates a key from what follows it: S3 keys never hold
  * one.
  */
+import type { BucketSettingName } from "./setting-command.ts";
 
 /** Bucket ids are fixed width, so that one bucket's keys never stand inside another's range. */
 function bucketIdText(bucketId: number): string {
@@ -13,9 +14,11 @@ function bucketIdText(bucketId: number): string {
 
 export const keys = {
   /** Counters and switches of the state machine itself. */
-  meta: (name: "nextBucketId" | "logTime" | "dates") => `meta/${name}`,
+  meta: (name: "nextBucketId" | "logTime" | "dates" | "dataKey") => `meta/${name}`,
   bucket: (name: string) => `bucket/${name}`,
   bucketCounters: (bucketId: number) => `count/${bucketIdText(bucketId)}`,
+  setting: (bucketId: number, name: BucketSettingName) => `setting/${bucketIdText(bucketId)}/${name}`,
+  account: (accountId: string) => `account/${accountId}`,
   objectPrefix: (bucketId: number) => `object/${bucketIdText(bucketId)}/`,
   object: (bucketId: number, key: string) => `object/${bucketIdText(bucketId)}/${key}`,
   /** Attributes too large for the listing row, by the log position at which the object was born. */
@@ -59,6 +62,7 @@ export function prefixRange(prefix: string): { readonly from: string; readonly t
 }
 
 export const ranges = {
+  accounts: prefixRange("account/"),
   buckets: prefixRange("bucket/"),
   stages: prefixRange("stage/"),
   reaps: prefixRange("reap/"),

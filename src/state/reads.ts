@@ -6,6 +6,7 @@ import type { BucketTable } from "./bucket-table.ts";
 import type { Command } from "./command.ts";
 import { keys } from "./keys.ts";
 import { decodeFootprint } from "./object-row.ts";
+import { BUCKET_SETTING_NAMES } from "./setting-command.ts";
 import type { StoredObject } from "./stored-object.ts";
 
 /** First round: what the command names itself. */
@@ -31,8 +32,17 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
     case "abortBody":
     case "reapBody":
       return [keys.body(command.bodyId)];
+    case "deleteBucket": {
+      const bucket = buckets.find(command.name);
+      if (bucket === undefined) return [];
+      return BUCKET_SETTING_NAMES.map((name) => keys.setting(bucket.row.id, name));
+    }
     case "createBucket":
-    case "deleteBucket":
+    case "putBucketSetting":
+    case "deleteBucketSetting":
+    case "putAccount":
+    case "deleteAccount":
+    case "putDataKey":
     case "createUpload":
     case "setDate":
     case "tick":

@@ -34,6 +34,17 @@ export type BucketRow = {
 export type Versioning = "Enabled" | "Suspended";
 export type BucketCounters = { readonly objects: number; readonly bytes: number };
 
+/** A setting of a bucket: a document that whoever put it has checked. */
+export type SettingRow = { readonly document: string };
+
+/** The secret is sealed under the data key, which is sealed under the master key (RULES.md R23). */
+export type AccountRow = {
+  readonly displayName: string;
+  readonly accessKey: string;
+  readonly sealedSecret: Uint8Array;
+};
+export type DataKeyRow = { readonly salt: Uint8Array; readonly sealedKey: Uint8Array };
+
 /** A body while it is written and not yet named by an object or part (RULES.md R6). */
 export type StageRow = { readonly incarnation: string; readonly lastTimeMs: number };
 
@@ -148,6 +159,9 @@ function codec<Row extends object>(): {
 export const rows = {
   bucket: codec<BucketRow>(),
   bucketCounters: codec<BucketCounters>(),
+  setting: codec<SettingRow>(),
+  account: codec<AccountRow>(),
+  dataKey: codec<DataKeyRow>(),
   stage: codec<StageRow>(),
   body: codec<BodyRow>(),
   bodyExtents: codec<BodyExtentsRow>(),

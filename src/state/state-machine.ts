@@ -7,6 +7,7 @@ import { unreachable } from "../base/assert.ts";
 import { applyAbortBody, applyChunk, applyReapBody } from "./apply-body.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import { applyDeleteObject, applyPutObject } from "./apply-object.ts";
+import { applySetting, removeSettings } from "./apply-setting.ts";
 import {
   applyAbortUpload,
   applyCompleteUpload,
@@ -137,6 +138,12 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
       return { kind: "done" };
     case "tick":
       return { kind: "done" };
+    case "putBucketSetting":
+    case "deleteBucketSetting":
+    case "putAccount":
+    case "deleteAccount":
+    case "putDataKey":
+      return applySetting(context, command);
     default:
       return unreachable(command);
   }
@@ -161,6 +168,7 @@ function applyDeleteBucket(context: ApplyContext, name: string): CommandResult {
   const bucket = context.buckets.find(name);
   if (bucket === undefined) return { kind: "noSuchBucket" };
   if (bucket.counters.objects > 0) return { kind: "bucketNotEmpty" };
+  removeSettings(context, bucket);
   context.buckets.delete(name, bucket);
   return { kind: "done" };
 }

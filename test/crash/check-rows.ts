@@ -199,6 +199,10 @@ class Recount {
         this.#expect(this.#reached.has(kind + rest), `row ${kind}${JSON.stringify(rest)} belongs to nothing`);
       }
     }
+    for (const [rest] of this.#under("setting/")) {
+      const known = this.#all.has(`count/${rest.slice(0, 6)}`);
+      this.#expect(known, `setting ${JSON.stringify(rest)} belongs to no bucket`);
+    }
     for (const [id] of this.#under("stage/")) {
       this.#expect(this.#all.has(`body/${id}`), `stage ${id} has no body`);
     }

@@ -114,6 +114,22 @@ const commands: Readonly<Record<string, Command>> = {
   },
   setDate: { kind: "setDate", dateMs: 1_700_000_000_000 },
   tick: { kind: "tick" },
+  putBucketSetting: {
+    kind: "putBucketSetting",
+    bucket: "bucket",
+    name: "cors",
+    document: '{"rules":["grün"]}',
+  },
+  deleteBucketSetting: { kind: "deleteBucketSetting", bucket: "bucket", name: "tagging" },
+  putAccount: {
+    kind: "putAccount",
+    accountId: "alice",
+    displayName: "Älice",
+    accessKey: "alice-key",
+    sealedSecret: Buffer.alloc(40, 0xa5),
+  },
+  deleteAccount: { kind: "deleteAccount", accountId: "alice" },
+  putDataKey: { kind: "putDataKey", salt: Buffer.alloc(16, 0x11), sealedKey: Buffer.alloc(60, 0x22) },
 };
 
 const bodies: Readonly<Record<string, BodyReference>> = {
@@ -127,6 +143,13 @@ const bodies: Readonly<Record<string, BodyReference>> = {
 const otherRows: Readonly<Record<string, Buffer>> = {
   bucket: rows.bucket.encode({ id: 36, owner: "root", createdMs: 1_700_000_000_000, location: "" }),
   bucketCounters: rows.bucketCounters.encode({ objects: 3, bytes: 5_000_000_000_000 }),
+  setting: rows.setting.encode({ document: '{"rules":["grün"]}' }),
+  account: rows.account.encode({
+    displayName: "Älice",
+    accessKey: "alice-key",
+    sealedSecret: Buffer.alloc(40, 0xa5),
+  }),
+  dataKey: rows.dataKey.encode({ salt: Buffer.alloc(16, 0x11), sealedKey: Buffer.alloc(60, 0x22) }),
   stage: rows.stage.encode({ incarnation: "n1.1", lastTimeMs: 1_700_000_000_000 }),
   body: rows.body.encode({ refs: 1, size: 20, extentCount: 2, extents: [5, 64, 30, 10, 6, 120, 30, 10] }),
   bodyExtents: rows.bodyExtents.encode({ extents: [261, 64, 30, 1_048_576] }),
@@ -252,6 +275,8 @@ const keyTexts: Readonly<Record<string, string>> = {
   meta: keys.meta("logTime"),
   bucket: keys.bucket("b"),
   count: keys.bucketCounters(36),
+  setting: keys.setting(36, "cors"),
+  account: keys.account("alice"),
   object: keys.object(36, "k/ü"),
   detail: keys.detail(1_000_000, 299),
   body: keys.body("n1.1-0"),

@@ -35,6 +35,17 @@ export function fakeBuckets(world: FakeWorld): BucketService {
       return { kind: "deleted" };
     },
     find: (name) => buckets.get(name),
+    setting: (bucket, name) => world.settings.get(`${bucket}/${name}`),
+    putSetting: async (bucket, name, document) => {
+      if (!buckets.has(bucket)) return { kind: "noSuchBucket" };
+      world.settings.set(`${bucket}/${name}`, document);
+      return { kind: "put" };
+    },
+    deleteSetting: async (bucket, name) => {
+      if (!buckets.has(bucket)) return { kind: "noSuchBucket" };
+      world.settings.delete(`${bucket}/${name}`);
+      return { kind: "deleted" };
+    },
     list: async ({ prefix, after, limit }) => {
       const all: readonly BucketInfo[] = [...buckets.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
       const found = all.filter(({ name }) => name.startsWith(prefix) && name > after);

@@ -106,6 +106,8 @@ export type FakeUpload = UploadInfo & {
 
 export class FakeWorld {
   readonly buckets = new Map<string, BucketInfo>();
+  /** By bucket + "/" + name. */
+  readonly settings = new Map<string, string>();
   /** By bucket + "/" + key. */
   readonly objects = new Map<string, FakeObject>();
   readonly uploads = new Map<string, FakeUpload>();

@@ -55,6 +55,25 @@ describe("buckets", () => {
     expect(uploads).toEqual({ uploads: [], truncated: false });
   });
 
+  test("keep settings by name, over a reopen, until they are deleted or the bucket is", async () => {
+    await using world = await openService();
+    const { buckets } = world.service;
+    expect(buckets.setting("b", "cors")).toBeUndefined();
+    expect(await buckets.putSetting("b", "cors", "first")).toEqual({ kind: "put" });
+    await buckets.putSetting("b", "cors", "grün");
+    await buckets.putSetting("b", "tagging", "tags");
+    expect(await buckets.deleteSetting("b", "tagging")).toEqual({ kind: "deleted" });
+    expect(await buckets.deleteSetting("b", "tagging")).toEqual({ kind: "deleted" });
+    const { buckets: again } = await world.reopen();
+    expect([again.setting("b", "cors"), again.setting("b", "tagging")]).toEqual(["grün", undefined]);
+    await again.delete("b");
+    expect(again.setting("b", "cors")).toBeUndefined();
+    expect(await again.putSetting("b", "cors", "x")).toEqual({ kind: "noSuchBucket" });
+    expect(await again.deleteSetting("b", "cors")).toEqual({ kind: "noSuchBucket" });
+    await again.create({ name: "b", owner: "root", location: "" });
+    expect(again.setting("b", "cors")).toBeUndefined();
+  });
+
   test("a deletion and a put race: either the object is there or the bucket is gone", async () => {
     for (let round = 0; round < 10; round++) {
       await using world = await openService();

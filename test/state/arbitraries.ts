@@ -4,6 +4,7 @@ import { CHECKSUM_ALGORITHMS, STORED_HEADERS } from "../../src/state/attributes.
 import type { Attributes, StoredChecksum } from "../../src/state/attributes.ts";
 import type { Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
 import type { BodyReference, PartRun } from "../../src/state/object-row.ts";
+import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 
 /** Text of whole characters, as S3 names and keys are; short ones more often. */
 export const text = fc.oneof(
@@ -57,6 +58,8 @@ export const runs: fc.Arbitrary<readonly PartRun[]> = fc.array(
 );
 
 const kind = <Kind extends string>(name: Kind): fc.Arbitrary<Kind> => fc.constant(name);
+
+const settingName = fc.constantFrom(...BUCKET_SETTING_NAMES);
 
 export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: kind("createBucket"), name: text, owner: text, location: text }),
@@ -118,6 +121,17 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ kind: kind("setDate"), dateMs: count }),
   fc.record({ kind: kind("tick") }),
+  fc.record({ kind: kind("putBucketSetting"), bucket: text, name: settingName, document: text }),
+  fc.record({ kind: kind("deleteBucketSetting"), bucket: text, name: settingName }),
+  fc.record({
+    kind: kind("putAccount"),
+    accountId: text,
+    displayName: text,
+    accessKey: text,
+    sealedSecret: bytes,
+  }),
+  fc.record({ kind: kind("deleteAccount"), accountId: text }),
+  fc.record({ kind: kind("putDataKey"), salt: bytes, sealedKey: bytes }),
 );
 
 const pieces = fc.array(bytes, { maxLength: 4 });

@@ -9,6 +9,8 @@ const samples = {
   meta: keys.meta("logTime"),
   bucket: keys.bucket("b"),
   bucketCounters: keys.bucketCounters(1),
+  setting: keys.setting(1, "cors"),
+  account: keys.account("a"),
   objectPrefix: keys.objectPrefix(1),
   object: keys.object(1, "k"),
   detail: keys.detail(1, 0),

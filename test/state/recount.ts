@@ -7,6 +7,7 @@ import type { BodyReference } from "../../src/state/object-row.ts";
 import { keys } from "../../src/state/keys.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../../src/state/rows.ts";
 import type { BodyRow, PartRow, UploadRow } from "../../src/state/rows.ts";
+import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 
 type Rows = ReadonlyMap<string, Uint8Array>;
 
@@ -31,7 +32,9 @@ class Recount {
   }
 
   check(): readonly string[] {
-    for (const key of this.#all.keys()) if (key.startsWith("meta/")) this.#known.add(key);
+    for (const key of this.#all.keys()) {
+      if (key.startsWith("meta/") || key.startsWith("account/")) this.#known.add(key);
+    }
     this.#buckets();
     const uploads = rowsUnder(this.#all, "upload/", rows.upload.decode);
     this.#parts(uploads);
@@ -61,6 +64,7 @@ class Recount {
   #buckets(): void {
     for (const [name, { id }] of rowsUnder(this.#all, "bucket/", rows.bucket.decode)) {
       this.#known.add(keys.bucket(name)).add(keys.bucketCounters(id));
+      for (const setting of BUCKET_SETTING_NAMES) this.#known.add(keys.setting(id, setting));
       let bytes = 0;
       const prefix = keys.objectPrefix(id);
       const objects = rowsUnder(this.#all, prefix, decodeObject);

@@ -12,7 +12,9 @@ import { keys } from "../../src/state/keys.ts";
 import { decodeObject } from "../../src/state/object-row.ts";
 import type { PartRun } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
+import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 import { recount } from "./recount.ts";
+import { settingsInModel, settingsInRows } from "./settings-in-rows.ts";
 import { StateModel } from "./state-model.ts";
 import { StateWorld } from "./state-world.ts";
 import { chunkOf } from "./chunk-of.ts";
@@ -46,6 +48,9 @@ const STEP_KINDS = [
   "abortBody",
   "setDate",
   "tick",
+  "putSetting",
+  "deleteSetting",
+  "account",
   "look",
   "sweep",
   "blank",
@@ -68,6 +73,14 @@ const SIZES = [0, 1, 256, 257, 700, 3000];
 
 function pick<Item>(items: readonly Item[], at: number): Item {
   return items[at % items.length] as Item;
+}
+
+function accountCommand({ a, b, c }: Step): Command {
+  const accountId = pick(["alice", "bob"], a);
+  const sealed = Buffer.alloc(b + 1, c);
+  if (c % 3 === 0) return { kind: "deleteAccount", accountId };
+  if (c % 3 === 1) return { kind: "putDataKey", salt: sealed, sealedKey: sealed };
+  return { kind: "putAccount", accountId, displayName: "A", accessKey: "key", sealedSecret: sealed };
 }
 
 export class StateDriver {
@@ -117,6 +130,7 @@ export class StateDriver {
     ]);
     expect(this.#objectsInRows()).toEqual(Object.fromEntries(objects));
     expect(recount(this.world.view.rows)).toEqual([]);
+    expect(settingsInRows(this.world.view.rows)).toEqual(settingsInModel(this.model));
     const etags = [...this.model.buckets].flatMap(([name, bucket]) =>
       [...bucket.objects].map(([key, { etag }]) => [`${name}/${key}`, etag] as const),
     );
@@ -223,6 +237,12 @@ export class StateDriver {
         return { kind, dateMs: Math.max(0, this.model.dateMs + pick(CLOCK_MOVES, a)) };
       case "tick":
         return { kind };
+      case "putSetting":
+        return { kind: "putBucketSetting", bucket, name: pick(BUCKET_SETTING_NAMES, b), document: etag };
+      case "deleteSetting":
+        return { kind: "deleteBucketSetting", bucket, name: pick(BUCKET_SETTING_NAMES, b) };
+      case "account":
+        return accountCommand(each);
       default:
         return undefined;
     }

@@ -3,12 +3,14 @@
  * counters, no reaping in steps: what lost its last reference is gone at once.
  */
 import type { Chunk, Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
+import type { SettingCommand } from "../../src/state/setting-command.ts";
 
 type ModelObject = { readonly etag: string; readonly size: number; readonly timeMs: number };
 type ModelBucket = {
   readonly id: number;
   readonly owner: string;
   readonly objects: Map<string, ModelObject>;
+  readonly settings: Map<string, string>;
 };
 type ModelUpload = {
   readonly bucketId: number;
@@ -23,6 +25,9 @@ type StagedBody = { chunks: number; size: number; open: boolean };
 export class StateModel {
   readonly buckets = new Map<string, ModelBucket>();
   readonly uploads = new Map<string, ModelUpload>();
+  /** Sealed secrets by account, and the sealed key, as hex. */
+  readonly accounts = new Map<string, string>();
+  dataKey: string | undefined;
   readonly #bodies = new Map<string, StagedBody>();
   #bucketsMade = 0;
   #timeMs = 0;
@@ -68,7 +73,7 @@ export class StateModel {
         const existing = this.buckets.get(command.name);
         if (existing !== undefined) return { kind: "bucketExists", owner: existing.owner };
         const id = ++this.#bucketsMade;
-        this.buckets.set(command.name, { id, owner: command.owner, objects: new Map() });
+        this.buckets.set(command.name, { id, owner: command.owner, objects: new Map(), settings: new Map() });
         return { kind: "done" };
       }
       case "deleteBucket": {
@@ -102,6 +107,28 @@ export class StateModel {
         return { kind: "done" };
       case "tick":
         return { kind: "done" };
+      default:
+        return this.#setting(command);
+    }
+  }
+
+  #setting(command: SettingCommand): CommandResult {
+    switch (command.kind) {
+      case "putAccount":
+        this.accounts.set(command.accountId, Buffer.from(command.sealedSecret).toString("hex"));
+        return { kind: "done" };
+      case "deleteAccount":
+        this.accounts.delete(command.accountId);
+        return { kind: "done" };
+      case "putDataKey":
+        this.dataKey = Buffer.from(command.sealedKey).toString("hex");
+        return { kind: "done" };
+      default: {
+        const settings = this.buckets.get(command.bucket)?.settings;
+        if (command.kind === "deleteBucketSetting") settings?.delete(command.name);
+        else settings?.set(command.name, command.document);
+        return settings === undefined ? { kind: "noSuchBucket" } : { kind: "done" };
+      }
     }
   }
 
