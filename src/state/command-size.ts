@@ -6,6 +6,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
+import type { SettingCommand } from "./setting-command.ts";
 
 /** Bytes that UTF-8 needs for one unit of a string; two units of a pair need four together. */
 const UNIT_BYTES = 3;
@@ -70,6 +71,25 @@ function bodilessBytes(
     case "setDate":
     case "tick":
       return 0;
+    default:
+      return settingBytes(command);
+  }
+}
+
+function settingBytes(command: SettingCommand): number {
+  switch (command.kind) {
+    case "putBucketSetting":
+      return UNIT_BYTES * (command.bucket.length + command.document.length);
+    case "deleteBucketSetting":
+      return UNIT_BYTES * command.bucket.length;
+    case "putAccount": {
+      const { accountId, displayName, accessKey, sealedSecret } = command;
+      return UNIT_BYTES * (accountId.length + displayName.length + accessKey.length) + sealedSecret.length;
+    }
+    case "deleteAccount":
+      return UNIT_BYTES * command.accountId.length;
+    case "putDataKey":
+      return command.salt.length + command.sealedKey.length;
     default:
       return unreachable(command);
   }
