@@ -64,7 +64,7 @@ export class BodySink {
   /** Bytes that come in dribs are copied together: a view of each would cost more than its bytes. */
   #join(bytes: Buffer): void {
     if (this.#joint === undefined || this.#joined + bytes.length > this.#joint.length) {
-      if (this.#joint !== undefined) this.#borrowed.release(this.#joint);
+      this.#dropJoint();
       this.#joint = Buffer.allocUnsafeSlow(JOINT_BYTES);
       this.#borrowed.borrow(this.#joint);
       this.#joined = 0;
@@ -85,8 +85,7 @@ export class BodySink {
       // A copy of its own size: a small body that is cached must not keep a socket's buffer alive.
       return { kind: "bytes", bytes: Buffer.concat(this.#pieces, this.#filled) };
     }
-    if (this.#joint !== undefined) this.#borrowed.release(this.#joint);
-    this.#joint = undefined;
+    this.#dropJoint();
     if (this.#filled > 0) await this.#writeChunk();
     return { kind: "written", writer: this.#startedWriter() };
   }
@@ -98,9 +97,18 @@ export class BodySink {
 
   /** Resolves when the service holds none of the bytes any more. */
   async settled(): Promise<void> {
-    this.#pieces = [];
-    this.#joint = undefined;
+    this.#release(this.#pieces.splice(0));
+    this.#dropJoint();
     await this.#writer?.settled();
+  }
+
+  #release(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) this.#borrowed.release(piece);
+  }
+
+  #dropJoint(): void {
+    if (this.#joint !== undefined) this.#borrowed.release(this.#joint);
+    this.#joint = undefined;
   }
 
   #startedWriter(): BodyWriter {
@@ -112,9 +120,6 @@ export class BodySink {
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#filled = 0;
-    const onStored = (): void => {
-      for (const piece of pieces) this.#borrowed.release(piece);
-    };
-    return this.#startedWriter().write(pieces, { onStored });
+    return this.#startedWriter().write(pieces, { onStored: () => this.#release(pieces) });
   }
 }

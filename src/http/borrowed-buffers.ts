@@ -15,6 +15,11 @@ function isAllOfItsMemory(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
 }
 
+/** For a buffer that nobody needs any more. */
+export function freeBuffer(bytes: Uint8Array): void {
+  if (bytes.byteLength >= FREED_BYTES_MIN && isAllOfItsMemory(bytes)) bytes.buffer.transfer(0);
+}
+
 export class BorrowedBuffers {
   /** How many hold each of them. */
   readonly #holders = new Map<ArrayBufferLike, number>();

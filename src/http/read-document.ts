@@ -4,6 +4,7 @@
 import { readXml } from "../s3/xml-read.ts";
 import type { XmlElement } from "../s3/xml-read.ts";
 import { digestWhole } from "./body-digests.ts";
+import { freeBuffer } from "./borrowed-buffers.ts";
 import { planBody } from "./body-plan.ts";
 import type { Exchange } from "./exchange.ts";
 import { readWhole } from "./read-whole.ts";
@@ -23,6 +24,10 @@ export async function readDocument(
   const plan = planBody(exchange, { bytesMax, needsLength: false, isDocument: true, ignoresChecksums });
   exchange.takeCredits(plan.length ?? bytesMax);
   const { bytes, trailers } = await readWhole(exchange, plan);
-  digestWhole(plan, bytes, trailers);
-  return bytes.length === 0 ? undefined : readXml(bytes, { bytesMax });
+  try {
+    digestWhole(plan, bytes, trailers);
+    return bytes.length === 0 ? undefined : readXml(bytes, { bytesMax });
+  } finally {
+    freeBuffer(bytes);
+  }
 }

@@ -5,6 +5,7 @@
  */
 import type { Trailers } from "../s3/aws-chunked.ts";
 import { s3Error } from "../s3/errors.ts";
+import { freeBuffer } from "./borrowed-buffers.ts";
 import { bodyDecoder, bodyTooLong } from "./body-plan.ts";
 import type { BodyPlan } from "./body-plan.ts";
 import type { Exchange } from "./exchange.ts";
@@ -37,16 +38,30 @@ class Collector {
     if (needed > this.#buffer.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
       this.#buffer.copy(grown, 0, 0, this.#filled);
-      this.#buffer = grown;
+      this.#replace(grown);
     }
     this.#filled += piece.copy(this.#buffer, this.#filled);
+  }
+
+  #replace(buffer: Buffer): void {
+    freeBuffer(this.#buffer);
+    this.#buffer = buffer;
+  }
+
+  /** For a body that is refused. */
+  drop(): void {
+    this.#replace(EMPTY);
   }
 
   take(): Buffer {
     const { length } = this.#plan;
     if (length !== undefined && this.#filled !== length) throw s3Error("IncompleteBody");
-    const isFull = this.#filled === this.#buffer.length;
-    return isFull ? this.#buffer : Buffer.from(this.#buffer.subarray(0, this.#filled));
+    if (this.#filled < this.#buffer.length) {
+      const exact = Buffer.allocUnsafeSlow(this.#filled);
+      this.#buffer.copy(exact);
+      this.#replace(exact);
+    }
+    return this.#buffer;
   }
 }
 
@@ -56,11 +71,17 @@ async function collect(exchange: Exchange, plan: BodyPlan, first: Buffer | undef
   const take = (wire: Buffer): undefined => {
     if (decoder === undefined) collector.add(wire);
     else for (const piece of decoder.push(wire)) collector.add(piece);
+    freeBuffer(wire);
   };
-  if (first !== undefined) take(first);
-  await pumpBody(exchange, take);
-  const trailers = decoder?.end() ?? NO_TRAILERS;
-  return { bytes: collector.take(), trailers };
+  try {
+    if (first !== undefined) take(first);
+    await pumpBody(exchange, take);
+    const trailers = decoder?.end() ?? NO_TRAILERS;
+    return { bytes: collector.take(), trailers };
+  } catch (error) {
+    collector.drop();
+    throw error;
+  }
 }
 
 /** Credits for it must have been taken. */

@@ -48,9 +48,11 @@ async function receiveStream(exchange: Exchange, plan: BodyPlan): Promise<Receiv
   };
   const take = (wire: Buffer): Promise<void> | undefined => {
     sink.borrow(wire);
-    const pending = takeWire(wire);
-    sink.giveBack(wire);
-    return pending;
+    try {
+      return takeWire(wire);
+    } finally {
+      sink.giveBack(wire);
+    }
   };
   try {
     await pumpBody(exchange, take);
