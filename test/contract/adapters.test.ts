@@ -1,5 +1,8 @@
 /** The contracts of the storage ports, kept by the real adapters and by the simulated ones alike. */
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
+import { MemoryDisk } from "../../src/adapters/memory-disk.ts";
+import { MemoryIndex } from "../../src/adapters/memory-index-store.ts";
+import { MemorySpace } from "../../src/adapters/memory-space.ts";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import type { IndexStore } from "../../src/ports/index-store.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
@@ -20,6 +23,12 @@ diskContract("NodeDisk", async () => {
 
 diskContract("SimDisk", async () => {
   const disk = new SimDisk();
+  await disk.makeDirectory("/data");
+  return { disk, directory: "/data", [Symbol.asyncDispose]: () => Promise.resolve() };
+});
+
+diskContract("MemoryDisk", async () => {
+  const disk = new MemoryDisk(new MemorySpace({ bytesMax: 64 * 1024 * 1024 }));
   await disk.makeDirectory("/data");
   return { disk, directory: "/data", [Symbol.asyncDispose]: () => Promise.resolve() };
 });
@@ -53,6 +62,14 @@ indexStoreContract("SimIndexStore", async () => {
   const disk = new SimDisk();
   return await worldOf(
     () => SimIndexStore.open(disk, "/index"),
+    () => Promise.resolve(),
+  );
+});
+
+indexStoreContract("MemoryIndexStore", async () => {
+  const index = new MemoryIndex(new MemorySpace({ bytesMax: 64 * 1024 * 1024 }));
+  return await worldOf(
+    () => index.open(),
     () => Promise.resolve(),
   );
 });
