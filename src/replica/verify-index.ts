@@ -9,8 +9,9 @@ import { openRow } from "../store/row-seal.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { keys, ranges } from "../state/keys.ts";
 import { decodeDetail, decodeObject } from "../state/object-row.ts";
-import type { BodyReference } from "../state/object-row.ts";
+import type { BodyReference, ObjectFootprint, SharedBody } from "../state/object-row.ts";
 import { rows, unpackExtents } from "../state/rows.ts";
+import { decodeTags } from "../state/tags.ts";
 import { SegmentTable } from "../state/segment-table.ts";
 
 export type IndexReport = {
@@ -114,7 +115,16 @@ class IndexCheck {
     tally.bytes += row.size;
     this.#counted.set(bucketId, tally);
     if (row.hasDetail) decodeDetail(this.#need(keys.detail(row.birthIndex, row.birthSub)));
+    this.#visitTags(row);
     await this.#visitReference(row.body, row.birthIndex, row.size);
+  }
+
+  #visitTags({ tagCount, birthIndex, birthSub }: ObjectFootprint): void {
+    if (tagCount === 0) return;
+    const key = keys.tags(birthIndex, birthSub);
+    if (decodeTags(this.#need(key)).length !== tagCount) {
+      throw new DamageError(`the index row ${key} has not the ${tagCount} tags of its object`);
+    }
   }
 
   #need(key: string): Uint8Array {
@@ -139,7 +149,39 @@ class IndexCheck {
       for (const run of completed.runs) {
         for (let at = 0; at < run.count; at++) this.#need(keys.part(body.uploadId, run.firstPart + at));
       }
+    } else if (body.kind === "slice") {
+      this.#visitSlice(body.base, body.start + size);
+    } else if (body.kind === "appended") {
+      this.#visitList(body, size);
     }
+  }
+
+  /** What it is a slice of must reach as far as the slice does. */
+  #visitSlice(base: SharedBody, end: number): void {
+    let size = 0;
+    if (base.kind === "stored") size = rows.body.decode(this.#need(keys.body(base.bodyId))).size;
+    else if (base.kind === "parts") {
+      size = rows.upload.decode(this.#need(keys.upload(base.uploadId))).completed?.size ?? 0;
+    } else size = this.#sizeOfList(base);
+    if (size < end) throw new DamageError(`a slice ends at ${end}, its body has ${size} bytes`);
+  }
+
+  #visitList(list: { readonly listId: string; readonly pieces: number }, size: number): void {
+    const { refs } = rows.append.decode(this.#need(keys.append(list.listId)));
+    if (refs < 1 || this.#sizeOfList(list) !== size) {
+      throw new DamageError(`list ${list.listId} is not what names it`);
+    }
+  }
+
+  #sizeOfList(list: { readonly listId: string; readonly pieces: number }): number {
+    let end = 0;
+    for (let number = 1; number <= list.pieces; number++) {
+      const key = keys.part(list.listId, number);
+      const part = rows.part.decode(this.#need(key));
+      if (part.start !== end) throw new DamageError(`the index row ${key} does not follow the one before it`);
+      end += part.size;
+    }
+    return end;
   }
 
   async #visitPart(value: Uint8Array): Promise<void> {

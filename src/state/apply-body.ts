@@ -9,6 +9,7 @@ import { keys } from "./keys.ts";
 import { INLINE_BODY_BYTES_MAX } from "./object-row.ts";
 import type { BodyReference } from "./object-row.ts";
 import { EXTENTS_PER_ROW, packExtent, rows, unpackExtents } from "./rows.ts";
+import type { BodyRow } from "./rows.ts";
 
 const EMPTY_BODY: BodyReference = { kind: "empty" };
 
@@ -70,10 +71,8 @@ export function claimBody(
       context.segments.addLive(context.position.index, body.bytes.length);
       return { kind: "record", offset: context.position.payloadOffset + bodyOffset, crc32c: body.crc32c };
     case "stored": {
-      const bytes = context.view.get(keys.body(body.bodyId));
-      const row = bytes === undefined ? undefined : rows.body.decode(bytes);
-      if (row === undefined || row.refs !== 0 || row.size !== body.size) return undefined;
-      if (!isStaged(context, body.bodyId)) return undefined;
+      const row = claimable(context, body);
+      if (row === undefined) return undefined;
       context.view.put(keys.body(body.bodyId), rows.body.encode({ ...row, refs: 1 }));
       context.view.delete(keys.stage(body.bodyId));
       return { kind: "stored", bodyId: body.bodyId };
@@ -81,6 +80,21 @@ export function claimBody(
     default:
       return unreachable(body);
   }
+}
+
+/** Whether `claimBody` would take it. */
+export function canClaim(context: ApplyContext, body: CommandBody): boolean {
+  return body.kind !== "stored" || claimable(context, body) !== undefined;
+}
+
+function claimable(
+  context: ApplyContext,
+  body: { readonly bodyId: string; readonly size: number },
+): BodyRow | undefined {
+  const bytes = context.view.get(keys.body(body.bodyId));
+  const row = bytes === undefined ? undefined : rows.body.decode(bytes);
+  if (row === undefined || row.refs !== 0 || row.size !== body.size) return undefined;
+  return isStaged(context, body.bodyId) ? row : undefined;
 }
 
 export function sizeOfBody(body: CommandBody): number {
@@ -105,6 +119,12 @@ export function releaseBody(
       return;
     case "parts":
       releaseParts(context, body.uploadId);
+      return;
+    case "appended":
+      releaseList(context, body.listId);
+      return;
+    case "slice":
+      releaseBody(context, body.base, birth);
       return;
     default:
       unreachable(body);
@@ -131,6 +151,19 @@ function releaseParts(context: ApplyContext, uploadId: string): void {
   const completed = { ...row.completed, refs: row.completed.refs - 1 };
   context.view.put(keys.upload(uploadId), rows.upload.encode({ ...row, completed }));
   if (completed.refs === 0) markForReaping(context, "parts", uploadId);
+}
+
+/** The list goes at once, its pieces in steps. */
+function releaseList(context: ApplyContext, listId: string): void {
+  const bytes = context.view.get(keys.append(listId));
+  assert(bytes !== undefined, `list ${listId} is named by an object but has no row`);
+  const row = rows.append.decode(bytes);
+  if (row.refs > 1) {
+    context.view.put(keys.append(listId), rows.append.encode({ ...row, refs: row.refs - 1 }));
+    return;
+  }
+  context.view.delete(keys.append(listId));
+  markForReaping(context, "parts", listId);
 }
 
 export function markForReaping(context: ApplyContext, kind: "body" | "parts", id: string): void {

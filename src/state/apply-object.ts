@@ -12,6 +12,7 @@ import { decodeObject, encodeDetail } from "./object-row.ts";
 import { footprintOf, releaseObject } from "./release-object.ts";
 import type { Standing } from "./release-object.ts";
 import type { Attributes } from "./attributes.ts";
+import { writeNewTags } from "./standing-object.ts";
 import { NO_RUNS, bytesInMemory, storedObject } from "./stored-object.ts";
 import type { StoredObject } from "./stored-object.ts";
 
@@ -34,7 +35,7 @@ export function applyPutObject(
     etag: command.etag,
     hasDetail: writeDetail(context, place.sub, attributes),
     hasVersionId: getsVersionId(bucket),
-    tagCount: 0,
+    tagCount: writeNewTags(context, place.sub, command.tags),
     birthIndex: context.position.index,
     birthSub: place.sub,
     body,
@@ -102,11 +103,21 @@ export function applyDeleteObject(
   const refusal = refusalOf(command.condition, standing);
   if (refusal !== undefined) return refusal;
   if (standing === undefined) return { kind: "done" };
-  const old = footprintOf(standing);
-  releaseObject(context, old);
-  context.view.deleteObject(bucket.objectPrefix, command.key);
-  context.buckets.count(bucket, -1, -old.size);
-  assert(bucket.counters.objects >= 0, `bucket ${command.bucket} counts ${bucket.counters.objects} objects`);
-  context.effects.objectRemoved(`${command.bucket}/${command.key}`);
+  removeObject(context, bucket, { bucketName: command.bucket, key: command.key, old: standing });
   return { kind: "done" };
+}
+
+/** Takes the current object away, as a delete without a version does. */
+export function removeObject(
+  context: ApplyContext,
+  bucket: BucketEntry,
+  removal: { readonly bucketName: string; readonly key: string; readonly old: Standing },
+): void {
+  const { bucketName, key } = removal;
+  const old = footprintOf(removal.old);
+  releaseObject(context, old);
+  context.view.deleteObject(bucket.objectPrefix, key);
+  context.buckets.count(bucket, -1, -old.size);
+  assert(bucket.counters.objects >= 0, `bucket ${bucketName} counts ${bucket.counters.objects} objects`);
+  context.effects.objectRemoved(`${bucketName}/${key}`);
 }

@@ -8,7 +8,10 @@ import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body
 import { getsVersionId, refusalOf, writeDetail, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
+import type { StoredChecksum } from "./attributes.ts";
+import type { BodyReference } from "./object-row.ts";
 import { rows } from "./rows.ts";
+import { writeNewTags } from "./standing-object.ts";
 import { storedObject } from "./stored-object.ts";
 import type { PartRow, UploadRow } from "./rows.ts";
 
@@ -30,6 +33,7 @@ export function applyCreateUpload(
     partCount: 0,
     lastTimeMs: context.timeMs,
     completed: undefined,
+    ...(command.tags === undefined ? {} : { tags: command.tags }),
   };
   context.view.put(keys.upload(uploadId), rows.upload.encode(row));
   const listed = rows.openUpload.encode({ initiatedMs: context.dateMs, owner, checksum });
@@ -37,7 +41,7 @@ export function applyCreateUpload(
   return { kind: "done" };
 }
 
-function openUpload(context: ApplyContext, uploadId: string): UploadRow | undefined {
+export function openUpload(context: ApplyContext, uploadId: string): UploadRow | undefined {
   const bytes = context.view.get(keys.upload(uploadId));
   const row = bytes === undefined ? undefined : rows.upload.decode(bytes);
   return row?.completed === undefined ? row : undefined;
@@ -49,17 +53,34 @@ export function applyPutPart(context: ApplyContext, command: PutPart, bodyOffset
   if (upload === undefined) return { kind: "noSuchUpload" };
   const body = claimBody(context, command.body, bodyOffset);
   if (body === undefined) return { kind: "bodyGone" };
+  const { checksum } = command;
+  const size = sizeOfBody(command.body);
+  placePart(context, { uploadId, partNumber, upload }, { body, size, etag, checksum, nesting: 0 });
+  return { kind: "partPut", etag };
+}
+
+/** Puts a part where perhaps another one was; the reference to its body was taken already. */
+export function placePart(
+  context: ApplyContext,
+  place: { readonly uploadId: string; readonly partNumber: number; readonly upload: UploadRow },
+  made: {
+    readonly body: BodyReference;
+    readonly size: number;
+    readonly etag: string;
+    readonly checksum: StoredChecksum | undefined;
+    readonly nesting: number;
+  },
+): void {
+  const { uploadId, partNumber, upload } = place;
+  const { body, size, etag, checksum, nesting } = made;
   const partKey = keys.part(uploadId, partNumber);
   const oldBytes = context.view.get(partKey);
   if (oldBytes !== undefined) releasePart(context, rows.part.decode(oldBytes));
   const part: PartRow = {
-    size: sizeOfBody(command.body),
+    size,
     etag,
     modifiedMs: context.dateMs,
-    checksum:
-      command.checksum === undefined
-        ? undefined
-        : { algorithm: command.checksum.algorithm, value: command.checksum.value },
+    checksum: checksum === undefined ? undefined : { algorithm: checksum.algorithm, value: checksum.value },
     body,
     birthIndex: context.position.index,
   };
@@ -69,9 +90,9 @@ export function applyPutPart(context: ApplyContext, command: PutPart, bodyOffset
     revision: upload.revision + 1,
     partCount: upload.partCount + (oldBytes === undefined ? 1 : 0),
     lastTimeMs: context.timeMs,
+    ...(nesting === 0 ? {} : { nesting: Math.max(nesting, upload.nesting ?? 0) }),
   };
   context.view.put(keys.upload(uploadId), rows.upload.encode(grown));
-  return { kind: "partPut", etag };
 }
 
 function releasePart(context: ApplyContext, part: PartRow): void {
@@ -106,7 +127,7 @@ export function applyCompleteUpload(
     etag,
     hasDetail: writeDetail(context, sub, attributes),
     hasVersionId: getsVersionId(bucket),
-    tagCount: 0,
+    tagCount: writeNewTags(context, sub, upload.tags),
     birthIndex: context.position.index,
     birthSub: sub,
     body: { kind: "parts" as const, uploadId },

@@ -5,18 +5,28 @@
  */
 import { ByteReader, FormatError } from "../base/bytes.ts";
 import type { ByteWriter } from "../base/bytes.ts";
-import { assert, unreachable } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import { checksumCode, checksumOfCode, readAttributes, writeAttributes } from "./attributes.ts";
-import type { StoredChecksum } from "./attributes.ts";
-import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
-import { INLINE_BODY_BYTES_MAX, readPartRuns, writePartRuns } from "./object-row.ts";
+import {
+  readBody,
+  readChecksum,
+  readCondition,
+  writeBody,
+  writeChecksum,
+  writeCondition,
+} from "./command-fields.ts";
+import type { Chunk, Command, CopyCommand } from "./command.ts";
+import { CopyKind, decodeCopy, decodeObjectTags, encodeCopy, encodeObjectTags } from "./copy-codec.ts";
+import { readPartRuns, writePartRuns } from "./object-row.ts";
 import { SettingKind, decodeSetting, encodeSetting } from "./setting-codec.ts";
+import { readTags, writeTags } from "./tags.ts";
 
 const Kind = {
   createBucket: 1,
   deleteBucket: 2,
   putObject: 3,
   deleteObject: 4,
+  ...SettingKind,
   createUpload: 5,
   putPart: 6,
   completeUpload: 7,
@@ -26,8 +36,12 @@ const Kind = {
   reapParts: 11,
   setDate: 12,
   tick: 13,
-  ...SettingKind,
+  ...CopyKind,
+  putObjectTags: 31,
 } as const;
+
+/** Tags, and behind them the command that they go with. */
+const TAGGED = 30;
 
 /** A command with the offset of its body within the payload (0 if it brings no bytes). */
 export type PlacedCommand = { readonly command: Command; readonly bodyOffset: number };
@@ -37,8 +51,17 @@ export type PlacedCommand = { readonly command: Command; readonly bodyOffset: nu
  * payload.
  */
 export function encodeCommand(writer: ByteWriter, command: Command): number {
+  if ((command.kind === "putObject" || command.kind === "createUpload") && command.tags !== undefined) {
+    writer.u8(TAGGED);
+    writeTags(writer, command.tags);
+  }
   writer.u8(Kind[command.kind]);
   switch (command.kind) {
+    case "copyObject":
+    case "copyPart":
+    case "renameObject":
+    case "appendObject":
+      return encodeCopy(writer, command);
     case "putObject":
       writer.text(command.bucket);
       writer.text(command.key);
@@ -60,9 +83,11 @@ export function encodeCommand(writer: ByteWriter, command: Command): number {
 
 function encodeBodiless(
   writer: ByteWriter,
-  command: Exclude<Command, { kind: "putObject" } | { kind: "putPart" }>,
+  command: Exclude<Command, CopyCommand | { kind: "putObject" } | { kind: "putPart" }>,
 ): void {
   switch (command.kind) {
+    case "putObjectTags":
+      return encodeObjectTags(writer, command);
     case "createBucket":
       writer.text(command.name);
       writer.text(command.owner);
@@ -133,6 +158,15 @@ export function decodeCommands(payload: Buffer): {
 
 function decodeCommand(reader: ByteReader): PlacedCommand {
   const kind = reader.u8();
+  if (kind === TAGGED) {
+    const tags = readTags(reader);
+    const { command, bodyOffset } = decodeCommand(reader);
+    if (command.kind !== "putObject" && command.kind !== "createUpload") {
+      throw new FormatError(`tags in front of ${command.kind}`);
+    }
+    return { command: { ...command, tags }, bodyOffset };
+  }
+  if (kind >= CopyKind.copyObject && kind <= CopyKind.appendObject) return decodeCopy(kind, reader);
   if (kind === Kind.putObject) {
     const start = {
       kind: "putObject" as const,
@@ -191,6 +225,8 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
       const bits = reader.u8();
       return { kind: "reapParts", uploadId, partNumbers, last: (bits & 1) === 1, dropped: bits >= 2 };
     }
+    case Kind.putObjectTags:
+      return decodeObjectTags(reader);
     case Kind.setDate:
       return { kind: "setDate", dateMs: reader.varint() };
     case Kind.tick:
@@ -228,66 +264,6 @@ function decodeComplete(reader: ByteReader): Command {
     checksum: readChecksum(reader),
     condition: readCondition(reader),
   };
-}
-
-function writeChecksum(writer: ByteWriter, checksum: StoredChecksum | undefined): void {
-  writer.u8(checksumCode(checksum?.algorithm, checksum?.type));
-  if (checksum !== undefined) writer.text(checksum.value);
-}
-
-function readChecksum(reader: ByteReader): StoredChecksum | undefined {
-  const sum = checksumOfCode(reader.u8());
-  return sum === undefined ? undefined : { ...sum, value: reader.text() };
-}
-
-function writeCondition(writer: ByteWriter, condition: WriteCondition): void {
-  writer.u8(condition.kind === "none" ? 0 : condition.kind === "absent" ? 1 : 2);
-  if (condition.kind === "etag") writer.text(condition.etag);
-}
-
-const NO_CONDITION: WriteCondition = { kind: "none" };
-
-function readCondition(reader: ByteReader): WriteCondition {
-  const kind = reader.u8();
-  if (kind === 0) return NO_CONDITION;
-  return kind === 1 ? { kind: "absent" } : { kind: "etag", etag: reader.text() };
-}
-
-function writeBody(writer: ByteWriter, body: CommandBody): number {
-  switch (body.kind) {
-    case "empty":
-      writer.u8(0);
-      return 0;
-    case "bytes": {
-      writer.u8(1);
-      writer.u32(body.crc32c);
-      writer.varint(body.bytes.length);
-      const start = writer.length;
-      writer.bytes(body.bytes);
-      return start;
-    }
-    case "stored":
-      writer.u8(2);
-      writer.text(body.bodyId);
-      writer.varint(body.size);
-      return 0;
-    default:
-      return unreachable(body);
-  }
-}
-
-function readBody(reader: ByteReader): { readonly body: CommandBody; readonly offset: number } {
-  const kind = reader.u8();
-  if (kind === 0) return { body: { kind: "empty" }, offset: 0 };
-  if (kind === 2)
-    return { body: { kind: "stored", bodyId: reader.text(), size: reader.varint() }, offset: 0 };
-  const crc = reader.u32();
-  const length = reader.varint();
-  const offset = reader.offset;
-  const view = reader.bytes(length);
-  // A tiny body stays in memory with its object; the window of the log that it was read from moves on.
-  const bytes = length <= INLINE_BODY_BYTES_MAX ? Buffer.from(view) : view;
-  return { body: { kind: "bytes", bytes, crc32c: crc }, offset };
 }
 
 /** Payload of a chunk record: log time, owner, bytes. Returns where the bytes start in the writer. */

@@ -5,8 +5,10 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type { Attributes, StoredChecksum } from "./attributes.ts";
-import type { Chunk, Command, CommandBody, WriteCondition } from "./command.ts";
+import type { Chunk, Command, CopyBody, CopyCommand, WriteCondition } from "./command.ts";
 import type { SettingCommand } from "./setting-command.ts";
+import { NO_TAGS } from "./tags.ts";
+import type { TagSet } from "./tags.ts";
 
 /** Bytes that UTF-8 needs for one unit of a string; two units of a pair need four together. */
 const UNIT_BYTES = 3;
@@ -20,8 +22,8 @@ export const ENTRY_HEAD_BYTES = 2 * VARINT_BYTES;
 export function commandBytesMax(command: Command): number {
   switch (command.kind) {
     case "putObject": {
-      const { bucket, key, etag, attributes, condition, body } = command;
-      const texts = UNIT_BYTES * (bucket.length + key.length + etag.length);
+      const { bucket, key, etag, attributes, condition, body, tags } = command;
+      const texts = UNIT_BYTES * (bucket.length + key.length + etag.length) + tagsBytes(tags);
       return FIELDS_BYTES + texts + attributesBytes(attributes) + conditionBytes(condition) + bodyBytes(body);
     }
     case "putPart": {
@@ -37,13 +39,21 @@ export function commandBytesMax(command: Command): number {
       const { bucket, key, condition } = command;
       return FIELDS_BYTES + UNIT_BYTES * (bucket.length + key.length) + conditionBytes(condition);
     }
+    case "copyObject":
+    case "copyPart":
+    case "renameObject":
+    case "appendObject":
+      return FIELDS_BYTES + copyBytes(command);
     default:
       return FIELDS_BYTES + bodilessBytes(command);
   }
 }
 
 function bodilessBytes(
-  command: Exclude<Command, { kind: "putObject" } | { kind: "putPart" } | { kind: "deleteObject" }>,
+  command: Exclude<
+    Command,
+    CopyCommand | { kind: "putObject" } | { kind: "putPart" } | { kind: "deleteObject" }
+  >,
 ): number {
   switch (command.kind) {
     case "createBucket":
@@ -53,7 +63,7 @@ function bodilessBytes(
     case "createUpload": {
       const { bucket, key, uploadId, owner, attributes } = command;
       const texts = bucket.length + key.length + uploadId.length + owner.length;
-      return UNIT_BYTES * texts + attributesBytes(attributes);
+      return UNIT_BYTES * texts + attributesBytes(attributes) + tagsBytes(command.tags);
     }
     case "completeUpload": {
       const { uploadId, bucket, key, etag, runs, checksum, condition } = command;
@@ -68,6 +78,8 @@ function bodilessBytes(
       return UNIT_BYTES * command.bodyId.length;
     case "reapParts":
       return UNIT_BYTES * command.uploadId.length + VARINT_BYTES * command.partNumbers.length;
+    case "putObjectTags":
+      return UNIT_BYTES * (command.bucket.length + command.key.length) + tagsBytes(command.tags);
     case "setDate":
     case "tick":
       return 0;
@@ -95,6 +107,33 @@ function settingBytes(command: SettingCommand): number {
   }
 }
 
+function copyBytes(command: CopyCommand): number {
+  const { source } = command;
+  const path = UNIT_BYTES * (source.bucket.length + source.key.length);
+  switch (command.kind) {
+    case "copyObject": {
+      const { bucket, key, etag, attributes, tags, condition, body } = command;
+      const texts = UNIT_BYTES * (bucket.length + key.length + etag.length) + tagsBytes(tags);
+      return path + texts + attributesBytes(attributes) + conditionBytes(condition) + bodyBytes(body);
+    }
+    case "copyPart": {
+      const { uploadId, etag, checksum, body } = command;
+      return path + UNIT_BYTES * (uploadId.length + etag.length) + checksumBytes(checksum) + bodyBytes(body);
+    }
+    case "renameObject":
+      return (
+        path + UNIT_BYTES * command.key.length + conditionBytes(command.condition) + bodyBytes(command.body)
+      );
+    case "appendObject": {
+      const { listId, etag, pieceEtag, attributes, base, body } = command;
+      const texts = UNIT_BYTES * (listId.length + etag.length + pieceEtag.length);
+      return path + texts + attributesBytes(attributes) + bodyBytes(base) + bodyBytes(body);
+    }
+    default:
+      return unreachable(command);
+  }
+}
+
 export function chunkBytesMax(chunk: Chunk): number {
   return FIELDS_BYTES + UNIT_BYTES * (chunk.bodyId.length + chunk.incarnation.length) + chunk.length;
 }
@@ -117,7 +156,14 @@ function conditionBytes(condition: WriteCondition): number {
   return condition.kind === "etag" ? UNIT_BYTES * condition.etag.length : 0;
 }
 
-function bodyBytes(body: CommandBody): number {
+function tagsBytes(tags: TagSet | undefined): number {
+  let bytes = 0;
+  for (const [key, value] of tags ?? NO_TAGS)
+    bytes += 2 * VARINT_BYTES + UNIT_BYTES * (key.length + value.length);
+  return bytes;
+}
+
+function bodyBytes(body: CopyBody): number {
   if (body.kind === "bytes") return body.bytes.length;
   return body.kind === "stored" ? UNIT_BYTES * body.bodyId.length : 0;
 }

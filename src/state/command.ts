@@ -7,6 +7,7 @@ import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { PartRun } from "./object-row.ts";
 import type { UploadChecksum } from "./rows.ts";
 import type { SettingCommand } from "./setting-command.ts";
+import type { TagSet } from "./tags.ts";
 
 /** Body of a put as the command carries it. */
 export type CommandBody =
@@ -29,6 +30,8 @@ export type PutObject = {
   readonly attributes: Attributes;
   readonly body: CommandBody;
   readonly condition: WriteCondition;
+  /** Absent for none. */
+  readonly tags?: TagSet | undefined;
 };
 
 export type PutPart = {
@@ -52,6 +55,80 @@ export type CompleteUpload = {
   readonly etag: string;
   readonly checksum: StoredChecksum | undefined;
   readonly condition: WriteCondition;
+};
+
+/** One version of an object, by its birth: if that is not what stands there any more, apply refuses. */
+export type CopySource = {
+  readonly bucket: string;
+  readonly key: string;
+  readonly birthIndex: number;
+  readonly birthSub: number;
+};
+
+/** The source's own body is shared; bytes of small ones, which live in their record, are brought along. */
+export type CopyBody = CommandBody | { readonly kind: "shared" };
+
+export type CopyObject = {
+  readonly kind: "copyObject";
+  readonly source: CopySource;
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+  readonly attributes: Attributes;
+  /** `undefined`: those of the source. */
+  readonly tags: TagSet | undefined;
+  readonly body: CopyBody;
+  readonly condition: WriteCondition;
+};
+
+/** A part that is a stretch of an object. */
+export type CopyPart = {
+  readonly kind: "copyPart";
+  readonly source: CopySource;
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly checksum: StoredChecksum | undefined;
+  readonly start: number;
+  readonly size: number;
+  readonly body: CopyBody;
+};
+
+export type RenameObject = {
+  readonly kind: "renameObject";
+  readonly source: CopySource;
+  /** In the bucket of the source. */
+  readonly key: string;
+  readonly body: CopyBody;
+  readonly condition: WriteCondition;
+};
+
+export type AppendObject = {
+  readonly kind: "appendObject";
+  /** The object that grows. */
+  readonly source: CopySource;
+  /** Its size. */
+  readonly offset: number;
+  /** For a new list of pieces, should one be needed. */
+  readonly listId: string;
+  /** Stands for the bytes so far where those cannot be shared. */
+  readonly base: Exclude<CommandBody, { readonly kind: "bytes" }>;
+  readonly body: CommandBody;
+  /** Of object and piece. */
+  readonly etag: string;
+  readonly pieceEtag: string;
+  readonly attributes: Attributes;
+};
+
+export type CopyCommand = CopyObject | CopyPart | RenameObject | AppendObject;
+
+export type PutObjectTags = {
+  readonly kind: "putObjectTags";
+  readonly bucket: string;
+  readonly key: string;
+  /** Of the version that is meant; `undefined` for the current one. */
+  readonly version: { readonly birthIndex: number; readonly birthSub: number } | undefined;
+  readonly tags: TagSet;
 };
 
 export type Command =
@@ -78,9 +155,12 @@ export type Command =
       readonly owner: string;
       readonly attributes: Attributes;
       readonly checksum: UploadChecksum | undefined;
+      readonly tags?: TagSet | undefined;
     }
   | PutPart
   | CompleteUpload
+  | CopyCommand
+  | PutObjectTags
   | {
       readonly kind: "abortUpload";
       readonly uploadId: string;
@@ -134,5 +214,10 @@ export type CommandResult =
   /** A part arrived or went between validation and apply: validate again. */
   | { readonly kind: "uploadChanged" }
   | { readonly kind: "preconditionFailed" }
+  /** The source of a copy is another object by now, or gone: look again. */
+  | { readonly kind: "sourceChanged" }
+  /** Bodies of bodies of bodies: this one has to be copied byte by byte. */
+  | { readonly kind: "tooDeep" }
+  | { readonly kind: "tooManyPieces" }
   /** The staged body was given up meanwhile, or its chunks do not add up. */
   | { readonly kind: "bodyGone" };

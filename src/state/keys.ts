@@ -24,6 +24,11 @@ export const keys = {
   /** Attributes too large for the listing row, by the log position at which the object was born. */
   detail: (birthIndex: number, birthSub: number) =>
     `detail/${birthIndex.toString(36).padStart(10, "0")}.${birthSub}`,
+  /** Tags of an object, by its birth too. */
+  tags: (birthIndex: number, birthSub: number) =>
+    `tags/${birthIndex.toString(36).padStart(10, "0")}.${birthSub}`,
+  /** A list of appends; its pieces are parts under the same id. */
+  append: (listId: string) => `append/${listId}`,
   body: (bodyId: string) => `body/${bodyId}`,
   /** Extents beyond the first 256. */
   bodyExtents: (bodyId: string, page: number) => `body/${bodyId}/${page.toString(36).padStart(4, "0")}`,

@@ -24,7 +24,17 @@ export type BodyReference =
   /** In chunk records, listed in rows of the body. */
   | { readonly kind: "stored"; readonly bodyId: string }
   /** In the parts of a completed upload; which ones is told by the row of the upload. */
-  | { readonly kind: "parts"; readonly uploadId: string };
+  | { readonly kind: "parts"; readonly uploadId: string }
+  /** A stretch of another body, from `start` on; whoever names it knows how long it is. */
+  | { readonly kind: "slice"; readonly base: SharedBody; readonly start: number }
+  /** In `pieces` that were appended one by one (apply-append.ts). */
+  | { readonly kind: "appended"; readonly listId: string; readonly pieces: number };
+
+/** A body with a row of its own, which counts who names it. */
+export type SharedBody =
+  | { readonly kind: "stored"; readonly bodyId: string }
+  | { readonly kind: "parts"; readonly uploadId: string }
+  | { readonly kind: "appended"; readonly listId: string; readonly pieces: number };
 
 /** Bodies up to this size live in their row. */
 export const INLINE_BODY_BYTES_MAX = 256;
@@ -70,7 +80,8 @@ export type ObjectRow = ObjectFootprint & {
 
 const LAYOUT = 0x31;
 const SEPARATOR = 0x3b;
-const BODY_KINDS = ["empty", "inline", "record", "stored", "parts"] as const;
+/** The position in this list is the code at rest: append only. */
+const BODY_KINDS = ["empty", "inline", "record", "stored", "parts", "slice", "appended"] as const;
 const attributesScratch = new ByteWriter(1024);
 
 /** Rows are cut from slabs: they die together soon after, when the overlay is flushed. */
@@ -195,6 +206,13 @@ export function writeBodyReference(writer: ByteWriter, body: BodyReference): voi
     writer.u32(body.crc32c);
   } else if (body.kind === "stored") writer.text(body.bodyId);
   else if (body.kind === "parts") writer.text(body.uploadId);
+  else if (body.kind === "slice") {
+    writeBodyReference(writer, body.base);
+    writer.varint(body.start);
+  } else if (body.kind === "appended") {
+    writer.text(body.listId);
+    writer.varint(body.pieces);
+  }
 }
 
 const NO_INLINE_YET: BodyReference = { kind: "inline", bytes: new Uint8Array(0) };
@@ -212,9 +230,19 @@ function readBodyReference(reader: ByteReader): BodyReference {
       return { kind, bodyId: reader.text() };
     case "parts":
       return { kind, uploadId: reader.text() };
+    case "slice":
+      return { kind, base: readSharedBody(reader), start: reader.varint() };
+    case "appended":
+      return { kind, listId: reader.text(), pieces: reader.varint() };
     default:
       throw new FormatError("unknown body kind");
   }
+}
+
+function readSharedBody(reader: ByteReader): SharedBody {
+  const body = readBodyReference(reader);
+  if (body.kind === "stored" || body.kind === "parts" || body.kind === "appended") return body;
+  throw new FormatError(`a slice of a body that is ${body.kind}`);
 }
 
 /** The head of a row that was read as text, for listings. */

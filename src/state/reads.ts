@@ -3,7 +3,7 @@
  * still on its way to the disk (RULES.md R4). A key too few costs a blocking read, never a wrong answer.
  */
 import type { BucketTable } from "./bucket-table.ts";
-import type { Command } from "./command.ts";
+import type { Command, CopyCommand } from "./command.ts";
 import { keys } from "./keys.ts";
 import { decodeFootprint } from "./object-row.ts";
 import { BUCKET_SETTING_NAMES } from "./setting-command.ts";
@@ -22,6 +22,15 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
         wanted.push(keys.body(command.body.bodyId), keys.stage(command.body.bodyId));
       }
       return wanted;
+    }
+    case "copyObject":
+    case "copyPart":
+    case "renameObject":
+    case "appendObject":
+      return readsOfCopy(command, buckets);
+    case "putObjectTags": {
+      const bucket = buckets.find(command.bucket);
+      return bucket === undefined ? [] : [keys.object(bucket.row.id, command.key)];
     }
     case "putPart":
       return [keys.upload(command.uploadId), keys.part(command.uploadId, command.partNumber)];
@@ -50,9 +59,26 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
   }
 }
 
+function readsOfCopy(command: CopyCommand, buckets: BucketTable): readonly string[] {
+  const { source, body } = command;
+  const from = buckets.find(source.bucket);
+  const wanted = from === undefined ? [] : [keys.object(from.row.id, source.key)];
+  if (body.kind === "stored") wanted.push(keys.body(body.bodyId), keys.stage(body.bodyId));
+  if (command.kind === "copyPart") {
+    wanted.push(keys.upload(command.uploadId), keys.part(command.uploadId, command.partNumber));
+  } else if (command.kind === "copyObject") {
+    const to = buckets.find(command.bucket);
+    if (to !== undefined) wanted.push(keys.object(to.row.id, command.key));
+  } else if (command.kind === "renameObject" && from !== undefined) {
+    wanted.push(keys.object(from.row.id, command.key));
+  }
+  return wanted;
+}
+
 /** Second round: what an object that will be replaced names. */
 export function readsOfObject(object: StoredObject | Uint8Array): readonly string[] {
   const { body } = object instanceof Uint8Array ? decodeFootprint(object) : object;
   if (body.kind === "stored") return [keys.body(body.bodyId)];
+  if (body.kind === "appended") return [keys.append(body.listId)];
   return body.kind === "parts" ? [keys.upload(body.uploadId)] : [];
 }

@@ -1,5 +1,6 @@
 /**
- * What an object holds beside its row goes when the object goes: one reference to its body, its detail row.
+ * What an object holds beside its row goes when the object goes: one reference to its body, its detail row, its
+ * tags.
  * Whoever takes an object out of the state, current or an older version, ends here.
  */
 import type { ApplyContext } from "./apply-context.ts";
@@ -19,4 +20,5 @@ export function footprintOf(standing: Standing): ObjectFootprint {
 export function releaseObject(context: ApplyContext, old: ObjectFootprint): void {
   releaseBody(context, old.body, { index: old.birthIndex, size: old.size });
   if (old.hasDetail) context.view.delete(keys.detail(old.birthIndex, old.birthSub));
+  if (old.tagCount > 0) context.view.delete(keys.tags(old.birthIndex, old.birthSub));
 }

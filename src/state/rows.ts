@@ -7,6 +7,7 @@ import { Packr } from "msgpackr";
 import { FormatError } from "../base/bytes.ts";
 import type { Attributes, ChecksumAlgorithm, ChecksumType } from "./attributes.ts";
 import type { BodyReference, PartRun } from "./object-row.ts";
+import type { TagSet } from "./tags.ts";
 
 const packr = new Packr({ useRecords: false, moreTypes: false, structuredClone: false });
 
@@ -115,6 +116,10 @@ export type UploadRow = {
   readonly lastTimeMs: number;
   /** Set by Complete: the answer to repeat. */
   readonly completed: CompletedUpload | undefined;
+  /** For the object to be; absent if there are none. */
+  readonly tags?: TagSet;
+  /** How deep the bodies of its parts are nested (shared-body.ts); absent while they are not. */
+  readonly nesting?: number;
 };
 
 export type PartRow = {
@@ -126,7 +131,12 @@ export type PartRow = {
   readonly body: BodyReference;
   /** Log index of the entry that brought the part: where its `record` body is. */
   readonly birthIndex: number;
+  /** Of a piece of a list of appends: where in the list it begins. */
+  readonly start?: number;
 };
+
+/** A list of appends. `refs` counts the bodies that name it. */
+export type AppendRow = { readonly refs: number; readonly nesting: number };
 
 /** Work that is left after the last reference went; done in steps (RULES.md R5). */
 export type ReapRow = { readonly sinceMs: number };
@@ -168,6 +178,7 @@ export const rows = {
   upload: codec<UploadRow>(),
   openUpload: codec<OpenUploadRow>(),
   part: codec<PartRow>(),
+  append: codec<AppendRow>(),
   reap: codec<ReapRow>(),
   segment: codec<SegmentRow>(),
   counter: codec<CounterRow>(),

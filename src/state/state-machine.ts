@@ -5,9 +5,12 @@
  */
 import { unreachable } from "../base/assert.ts";
 import { applyAbortBody, applyChunk, applyReapBody } from "./apply-body.ts";
+import { applyAppendObject } from "./apply-append.ts";
 import type { ApplyContext } from "./apply-context.ts";
-import { applyDeleteObject, applyPutObject } from "./apply-object.ts";
 import { applySetting, removeSettings } from "./apply-setting.ts";
+import { applyCopyObject, applyCopyPart, applyRenameObject } from "./apply-copy.ts";
+import { applyDeleteObject, applyPutObject } from "./apply-object.ts";
+import { applyPutObjectTags } from "./apply-tags.ts";
 import {
   applyAbortUpload,
   applyCompleteUpload,
@@ -133,6 +136,16 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
       return applyReapBody(context, command.bodyId, command.page);
     case "reapParts":
       return applyReapParts(context, command);
+    case "copyObject":
+      return applyCopyObject(context, command, { sub, bodyOffset });
+    case "copyPart":
+      return applyCopyPart(context, command, bodyOffset);
+    case "renameObject":
+      return applyRenameObject(context, command, { sub, bodyOffset });
+    case "appendObject":
+      return applyAppendObject(context, command, { sub, bodyOffset });
+    case "putObjectTags":
+      return applyPutObjectTags(context, command);
     case "setDate":
       context.dates.set(context.timeMs, command.dateMs);
       return { kind: "done" };

@@ -3,6 +3,7 @@
  * itself whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in
  * verified pieces from `read`.
  */
+import { unreachable } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import { NO_ATTRIBUTES } from "../state/attributes.ts";
@@ -11,11 +12,12 @@ import { keys } from "../state/keys.ts";
 import { decodeDetail, decodeObject } from "../state/object-row.ts";
 import type { BodyReference, ObjectRow, PartRun } from "../state/object-row.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../state/rows.ts";
-import type { Extent } from "../state/rows.ts";
+import type { Extent, PartRow } from "../state/rows.ts";
 import { NO_RUNS, bytesInMemory, storedObject } from "../state/stored-object.ts";
 import type { StoredObject } from "../state/stored-object.ts";
 import { CACHED_BODY_BYTES_MAX } from "./object-cache.ts";
 import type { ObjectCache } from "./object-cache.ts";
+import { piecesIn } from "./piece-list.ts";
 import type { ReadPace } from "./read-pace.ts";
 import type { ReadPins } from "./read-pins.ts";
 import type { RecordReader } from "./record-reader.ts";
@@ -123,8 +125,7 @@ export class ObjectReader {
       return await this.find(path);
     }
     const attributes = row.attributes ?? this.#detailOf(row, detail);
-    const runs =
-      body.kind === "parts" ? runsOf(body, await this.#index.getLater(keys.upload(body.uploadId))) : NO_RUNS;
+    const runs = body.kind === "parts" ? await this.#runsOf(body) : NO_RUNS;
     const found = storedObject(row, attributes, { bytes, runs });
     this.#cache.fillLate(path, found, generation);
     return found;
@@ -185,9 +186,40 @@ export class ObjectReader {
       case "stored":
         yield* this.#storedPieces(body.bodyId, range);
         return;
-      case "parts":
-        yield* this.#partPieces(body.uploadId, runs, range);
+      case "parts": {
+        const known = runs.length > 0 ? runs : await this.#runsOf(body);
+        yield* this.#partPieces(body.uploadId, known, range);
+        return;
+      }
+      case "slice": {
+        const within = { start: body.start + range.start, end: body.start + range.end };
+        yield* this.#pieces(body.base, birth, NO_RUNS, within);
+        return;
+      }
+      case "appended":
+        for await (const { start, part } of piecesIn(this.#index, body, range)) {
+          yield* this.#piecesOfPart(part, start, range);
+        }
+        return;
+      default:
+        unreachable(body);
     }
+  }
+
+  async #runsOf(body: { readonly uploadId: string }): Promise<readonly PartRun[]> {
+    return runsOf(body, await this.#index.getLater(keys.upload(body.uploadId)));
+  }
+
+  /** Of a part that begins at `position`, what lies in the range. */
+  async *#piecesOfPart(
+    part: PartRow,
+    position: number,
+    range: Range,
+  ): AsyncGenerator<() => Promise<Uint8Array>> {
+    const { body, birthIndex, size } = part;
+    const start = Math.max(range.start - position, 0);
+    const end = Math.min(range.end - position, size);
+    if (start < end) yield* this.#pieces(body, { index: birthIndex, size }, NO_RUNS, { start, end });
   }
 
   async *#storedPieces(bodyId: string, range: Range): AsyncGenerator<() => Promise<Uint8Array>> {
@@ -220,16 +252,11 @@ export class ObjectReader {
     runs: readonly PartRun[],
     range: Range,
   ): AsyncGenerator<() => Promise<Uint8Array>> {
-    for (const { partNumber, start: position, size } of partsIn(runs, range)) {
+    for (const { partNumber, start: position } of partsIn(runs, range)) {
       const key = keys.part(uploadId, partNumber);
       const bytes = await this.#index.getLater(key);
       if (bytes === undefined) throw new DamageError(`the index row ${key} is missing`);
-      const part = rows.part.decode(bytes);
-      const within = {
-        start: Math.max(range.start - position, 0),
-        end: Math.min(range.end - position, size),
-      };
-      yield* this.#pieces(part.body, { index: part.birthIndex, size: part.size }, NO_RUNS, within);
+      yield* this.#piecesOfPart(rows.part.decode(bytes), position, range);
     }
   }
 }
@@ -240,7 +267,18 @@ function inRecord({ body, size }: StoredObject): boolean {
 }
 
 function pinnedId(body: BodyReference): string | undefined {
-  return body.kind === "stored" ? body.bodyId : body.kind === "parts" ? body.uploadId : undefined;
+  switch (body.kind) {
+    case "stored":
+      return body.bodyId;
+    case "parts":
+      return body.uploadId;
+    case "appended":
+      return body.listId;
+    case "slice":
+      return pinnedId(body.base);
+    default:
+      return undefined;
+  }
 }
 
 function detailKey(row: ObjectRow): string {

@@ -20,6 +20,7 @@ export async function checkRows(node: StorageNode): Promise<readonly string[]> {
   count.parts();
   count.bodies();
   count.uploads();
+  count.lists();
   count.buckets();
   count.segments(before);
   count.strays();
@@ -47,6 +48,7 @@ class Recount {
   readonly #live = new Map<number, number>();
   readonly #bodyRefs = new Map<string, number>();
   readonly #uploadRefs = new Map<string, number>();
+  readonly #listRefs = new Map<string, number>();
   readonly #buckets = new Map<string, { objects: number; bytes: number }>();
   /** Keys that something leads to. */
   readonly #reached = new Set<string>();
@@ -76,6 +78,8 @@ class Recount {
     if (body.kind === "record") this.#addLive(birth.index, birth.size);
     else if (body.kind === "stored") add(this.#bodyRefs, body.bodyId);
     else if (body.kind === "parts") add(this.#uploadRefs, body.uploadId);
+    else if (body.kind === "appended") add(this.#listRefs, body.listId);
+    else if (body.kind === "slice") this.#name(body.base, birth);
   }
 
   objects(): void {
@@ -87,9 +91,9 @@ class Recount {
       bucket.bytes += row.size;
       this.#buckets.set(bucketId, bucket);
       this.#name(row.body, { index: row.birthIndex, size: row.size });
-      if (row.hasDetail) {
-        this.#reached.add(`detail/${row.birthIndex.toString(36).padStart(10, "0")}.${row.birthSub}`);
-      }
+      const birth = `${row.birthIndex.toString(36).padStart(10, "0")}.${row.birthSub}`;
+      if (row.hasDetail) this.#reached.add(`detail/${birth}`);
+      if (row.tagCount > 0) this.#reached.add(`tags/${birth}`);
     }
   }
 
@@ -98,7 +102,8 @@ class Recount {
       const part: PartRow = rows.part.decode(value);
       const [uploadId = ""] = place.split("/");
       this.#name(part.body, { index: part.birthIndex, size: part.size });
-      const owned = this.#all.has(`upload/${uploadId}`) || this.#all.has(`reap/parts/${uploadId}`);
+      const owners = [`upload/${uploadId}`, `append/${uploadId}`, `reap/parts/${uploadId}`];
+      const owned = owners.some((key) => this.#all.has(key));
       this.#expect(owned, `part ${place} belongs to no upload and is not reaped`);
     }
   }
@@ -151,6 +156,17 @@ class Recount {
     }
   }
 
+  lists(): void {
+    for (const [listId, value] of this.#under("append/")) {
+      const { refs } = rows.append.decode(value);
+      const named = this.#listRefs.get(listId) ?? 0;
+      this.#expect(refs === named, `list ${listId} counts ${refs} references, ${named} rows name it`);
+    }
+    for (const [id] of this.#listRefs) {
+      this.#expect(this.#all.has(`append/${id}`), `list ${id} is named and absent`);
+    }
+  }
+
   buckets(): void {
     const known = new Set<string>();
     for (const [name, value] of this.#under("bucket/")) {
@@ -194,7 +210,7 @@ class Recount {
 
   /** Rows that nothing leads to would stay for ever. */
   strays(): void {
-    for (const kind of ["detail/", "count/", "uploads/"]) {
+    for (const kind of ["detail/", "tags/", "count/", "uploads/"]) {
       for (const [rest] of this.#under(kind)) {
         this.#expect(this.#reached.has(kind + rest), `row ${kind}${JSON.stringify(rest)} belongs to nothing`);
       }

@@ -15,6 +15,8 @@ import { keys } from "../../src/state/keys.ts";
 import { encodeDetail, encodeObject } from "../../src/state/object-row.ts";
 import type { BodyReference } from "../../src/state/object-row.ts";
 import { rows } from "../../src/state/rows.ts";
+import { encodeTags } from "../../src/state/tags.ts";
+import type { TagSet } from "../../src/state/tags.ts";
 import { AckedFile } from "../../src/store/acked-file.ts";
 import { encodeMark, markKey } from "../../src/store/flush-ring.ts";
 import { sealRow } from "../../src/store/row-seal.ts";
@@ -35,6 +37,12 @@ const attributes: Attributes = {
 };
 const noAttributes: Attributes = { headers: [], metadata: [], checksum: undefined };
 const composite = { algorithm: "SHA256", type: "COMPOSITE", value: "q83v-2" } as const;
+
+const tags: TagSet = [
+  ["farbe", "grün"],
+  ["empty", ""],
+];
+const copySource = { bucket: "bucket", key: "k", birthIndex: 1_000_000, birthSub: 299 };
 
 const commands: Readonly<Record<string, Command>> = {
   createBucket: { kind: "createBucket", name: "bucket", owner: "root", location: "eu-central-1" },
@@ -114,6 +122,75 @@ const commands: Readonly<Record<string, Command>> = {
   },
   setDate: { kind: "setDate", dateMs: 1_700_000_000_000 },
   tick: { kind: "tick" },
+  putTagged: {
+    kind: "putObject",
+    bucket: "bucket",
+    key: "k",
+    etag: ETAG,
+    attributes: noAttributes,
+    body: { kind: "bytes", bytes: Buffer.from("body"), crc32c: 7 },
+    condition: { kind: "none" },
+    tags,
+  },
+  copyShared: {
+    kind: "copyObject",
+    source: copySource,
+    bucket: "other",
+    key: "ключ",
+    etag: ETAG,
+    attributes,
+    tags: undefined,
+    body: { kind: "shared" },
+    condition: { kind: "absent" },
+  },
+  copyBytes: {
+    kind: "copyObject",
+    source: copySource,
+    bucket: "other",
+    key: "k",
+    etag: ETAG,
+    attributes: noAttributes,
+    tags,
+    body: { kind: "bytes", bytes: Buffer.from("body"), crc32c: 7 },
+    condition: { kind: "etag", etag: ETAG },
+  },
+  copyPart: {
+    kind: "copyPart",
+    source: copySource,
+    uploadId: "0123",
+    partNumber: 2,
+    etag: ETAG,
+    checksum: { algorithm: "CRC32", type: "FULL_OBJECT", value: "AAAAAA==" },
+    start: 5_000_000_000,
+    size: 5_242_880,
+    body: { kind: "shared" },
+  },
+  renameObject: {
+    kind: "renameObject",
+    source: copySource,
+    key: "new",
+    body: { kind: "shared" },
+    condition: { kind: "none" },
+  },
+  appendObject: {
+    kind: "appendObject",
+    source: copySource,
+    offset: 100_000,
+    listId: "n1.1-l",
+    base: { kind: "stored", bodyId: "n1.1-0", size: 100_000 },
+    body: { kind: "bytes", bytes: Buffer.from("more"), crc32c: 8 },
+    etag: `${ETAG}-2`,
+    pieceEtag: ETAG,
+    attributes: noAttributes,
+  },
+  putObjectTags: { kind: "putObjectTags", bucket: "bucket", key: "k", version: undefined, tags },
+  putVersionTags: {
+    kind: "putObjectTags",
+    bucket: "bucket",
+    key: "k",
+    version: { birthIndex: 1_000_000, birthSub: 299 },
+    tags: [],
+  },
   putBucketSetting: {
     kind: "putBucketSetting",
     bucket: "bucket",
@@ -138,6 +215,8 @@ const bodies: Readonly<Record<string, BodyReference>> = {
   record: { kind: "record", offset: 67_108_000, crc32c: 0xfedcba98 },
   stored: { kind: "stored", bodyId: "n1.1-zz" },
   parts: { kind: "parts", uploadId: "0123" },
+  slice: { kind: "slice", base: { kind: "parts", uploadId: "0123" }, start: 5_000_000_000 },
+  appended: { kind: "appended", listId: "n1.1-l", pieces: 300 },
 };
 
 const otherRows: Readonly<Record<string, Buffer>> = {
@@ -180,6 +259,17 @@ const otherRows: Readonly<Record<string, Buffer>> = {
     body: { kind: "record", offset: 200, crc32c: 9 },
     birthIndex: 12,
   }),
+  piece: rows.part.encode({
+    size: 5,
+    etag: ETAG,
+    modifiedMs: 3,
+    checksum: undefined,
+    body: { kind: "slice", base: { kind: "appended", listId: "n1.1-l", pieces: 3 }, start: 7 },
+    birthIndex: 12,
+    start: 100_000,
+  }),
+  append: rows.append.encode({ refs: 2, nesting: 1 }),
+  tags: encodeTags(tags),
   reap: rows.reap.encode({ sinceMs: 4 }),
   segment: rows.segment.encode({
     firstIndex: 1,
@@ -279,6 +369,8 @@ const keyTexts: Readonly<Record<string, string>> = {
   account: keys.account("alice"),
   object: keys.object(36, "k/ü"),
   detail: keys.detail(1_000_000, 299),
+  tags: keys.tags(1_000_000, 299),
+  append: keys.append("n1.1-l"),
   body: keys.body("n1.1-0"),
   bodyExtents: keys.bodyExtents("n1.1-0", 37),
   stage: keys.stage("n1.1-0"),

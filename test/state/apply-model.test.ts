@@ -22,13 +22,13 @@ test("every history means what the model says, leaves no orphans, and replays to
       driver.settle();
       expect(driver.world.replayed().dump()).toEqual(driver.world.dump());
     }),
-    { numRuns: 120, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: true },
+    { numRuns: 240, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: true },
   );
 });
 
 test("the histories of that test reach every answer that apply can give", () => {
   const seen = new Set<string>();
-  for (const history of fc.sample(entries, { numRuns: 30, seed: 11 })) {
+  for (const history of fc.sample(entries, { numRuns: 80, seed: 11 })) {
     const driver = new StateDriver();
     driver.onAnswer = (command, { kind }) => seen.add(`${command} ${kind}`);
     for (const steps of [opening, ...history]) driver.run(steps);
@@ -41,6 +41,11 @@ test("the histories of that test reach every answer that apply can give", () => 
     createUpload: ["done", "noSuchBucket"],
     putPart: ["partPut", "noSuchUpload", "bodyGone"],
     completeUpload: ["objectPut", "noSuchUpload", "uploadChanged", "noSuchKey", "preconditionFailed"],
+    copyObject: ["objectPut", "noSuchBucket", "sourceChanged", "preconditionFailed", "bodyGone"],
+    copyPart: ["partPut", "noSuchUpload", "sourceChanged"],
+    renameObject: ["objectPut", "noSuchBucket", "sourceChanged", "preconditionFailed"],
+    appendObject: ["objectPut", "noSuchBucket", "sourceChanged", "bodyGone"],
+    putObjectTags: ["done", "noSuchBucket", "noSuchKey", "sourceChanged"],
     abortUpload: ["done", "noSuchUpload", "uploadChanged"],
     abortBody: ["done"],
     reapBody: ["done"],

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { CHECKSUM_ALGORITHMS, STORED_HEADERS } from "../../src/state/attributes.ts";
 import type { Attributes, StoredChecksum } from "../../src/state/attributes.ts";
 import type { Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
-import type { BodyReference, PartRun } from "../../src/state/object-row.ts";
+import type { BodyReference, PartRun, SharedBody } from "../../src/state/object-row.ts";
+import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 
 /** Text of whole characters, as S3 names and keys are; short ones more often. */
@@ -44,18 +45,29 @@ export const commandBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant("stored" as const), bodyId: text, size: count }),
 );
 
+const sharedBody: fc.Arbitrary<SharedBody> = fc.oneof(
+  fc.record({ kind: fc.constant("stored" as const), bodyId: text }),
+  fc.record({ kind: fc.constant("parts" as const), uploadId: text }),
+  fc.record({ kind: fc.constant("appended" as const), listId: text, pieces: fc.nat(10_000) }),
+);
+
 export const bodyReference: fc.Arbitrary<BodyReference> = fc.oneof(
+  sharedBody,
+  fc.record({ kind: fc.constant("slice" as const), base: sharedBody, start: count }),
   fc.constant({ kind: "empty" as const }),
   fc.record({ kind: fc.constant("inline" as const), bytes }),
   fc.record({ kind: fc.constant("record" as const), offset: count, crc32c: fc.nat(0xffffffff) }),
-  fc.record({ kind: fc.constant("stored" as const), bodyId: text }),
-  fc.record({ kind: fc.constant("parts" as const), uploadId: text }),
 );
 
 export const runs: fc.Arbitrary<readonly PartRun[]> = fc.array(
   fc.record({ firstPart: fc.integer({ min: 1, max: 10_000 }), count: fc.nat(10_000), size: count }),
   { maxLength: 4 },
 );
+
+export const tags: fc.Arbitrary<TagSet> = fc.array(fc.tuple(text, text), { maxLength: 10 });
+const someTags = fc.option(tags, { nil: undefined });
+const source = fc.record({ bucket: text, key: text, birthIndex: count, birthSub: fc.nat(300) });
+const copyBody = fc.oneof(commandBody, fc.constant({ kind: "shared" as const }));
 
 const kind = <Kind extends string>(name: Kind): fc.Arbitrary<Kind> => fc.constant(name);
 
@@ -72,6 +84,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     attributes,
     body: commandBody,
     condition,
+    tags: someTags,
   }),
   fc.record({ kind: kind("deleteObject"), bucket: text, key: text, condition }),
   fc.record({
@@ -82,6 +95,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     owner: text,
     attributes,
     checksum: fc.option(fc.record({ algorithm, type: checksumType }), { nil: undefined }),
+    tags: someTags,
   }),
   fc.record({
     kind: kind("putPart"),
@@ -118,6 +132,50 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     partNumbers: fc.array(fc.integer({ min: 1, max: 10_000 }), { maxLength: 5 }),
     last: fc.boolean(),
     dropped: fc.boolean(),
+  }),
+  fc.record({
+    kind: kind("copyObject"),
+    source,
+    bucket: text,
+    key: text,
+    etag: text,
+    attributes,
+    tags: someTags,
+    body: copyBody,
+    condition,
+  }),
+  fc.record({
+    kind: kind("copyPart"),
+    source,
+    uploadId: text,
+    partNumber: fc.integer({ min: 1, max: 10_000 }),
+    etag: text,
+    checksum,
+    start: count,
+    size: count,
+    body: copyBody,
+  }),
+  fc.record({ kind: kind("renameObject"), source, key: text, body: copyBody, condition }),
+  fc.record({
+    kind: kind("appendObject"),
+    source,
+    offset: count,
+    listId: text,
+    base: fc.oneof(
+      fc.constant({ kind: "empty" as const }),
+      fc.record({ kind: fc.constant("stored" as const), bodyId: text, size: count }),
+    ),
+    body: commandBody,
+    etag: text,
+    pieceEtag: text,
+    attributes,
+  }),
+  fc.record({
+    kind: kind("putObjectTags"),
+    bucket: text,
+    key: text,
+    version: fc.option(fc.record({ birthIndex: count, birthSub: fc.nat(300) }), { nil: undefined }),
+    tags,
   }),
   fc.record({ kind: kind("setDate"), dateMs: count }),
   fc.record({ kind: kind("tick") }),

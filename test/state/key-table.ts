@@ -14,6 +14,8 @@ const samples = {
   objectPrefix: keys.objectPrefix(1),
   object: keys.object(1, "k"),
   detail: keys.detail(1, 0),
+  tags: keys.tags(1, 0),
+  append: keys.append("n1.1-0"),
   body: keys.body("n1.1-0"),
   bodyExtents: keys.bodyExtents("n1.1-0", 1),
   stage: keys.stage("n1.1-0"),

@@ -23,6 +23,7 @@ class Recount {
   readonly #live = new Map<number, number>();
   readonly #bodyRefs = new Map<string, number>();
   readonly #uploadRefs = new Map<string, number>();
+  readonly #listRefs = new Map<string, number>();
   readonly #known = new Set<string>();
   readonly #reaps: ReadonlySet<string>;
 
@@ -40,6 +41,7 @@ class Recount {
     this.#parts(uploads);
     this.#uploads(uploads);
     this.#bodies();
+    this.#lists();
     this.#segments();
     this.#reapRows();
     for (const key of this.#all.keys())
@@ -52,9 +54,66 @@ class Recount {
   }
 
   #refer(body: BodyReference, birth: { readonly index: number; readonly size: number }): void {
+    this.#count(body, birth);
+    const enough = this.#sizeOf(body, birth.size);
+    const isRight = body.kind === "slice" ? enough >= body.start + birth.size : enough === birth.size;
+    if (!isRight) {
+      this.problems.push(`a body that is ${body.kind} has ${enough} bytes, should have ${birth.size}`);
+    }
+  }
+
+  #count(body: BodyReference, birth: { readonly index: number; readonly size: number }): void {
     if (body.kind === "record") this.#addLive(birth.index, birth.size);
     else if (body.kind === "stored") count(this.#bodyRefs, body.bodyId, 1);
     else if (body.kind === "parts") count(this.#uploadRefs, body.uploadId, 1);
+    else if (body.kind === "appended") count(this.#listRefs, body.listId, 1);
+    else if (body.kind === "slice") this.#count(body.base, birth);
+  }
+
+  /** Of the whole body; of a slice, that of what it is a slice of. */
+  #sizeOf(body: BodyReference, size: number): number {
+    switch (body.kind) {
+      case "empty":
+        return 0;
+      case "inline":
+        return body.bytes.length;
+      case "record":
+        return size;
+      case "stored":
+        return rows.body.decode(this.#row(keys.body(body.bodyId))).size;
+      case "parts":
+        return rows.upload.decode(this.#row(keys.upload(body.uploadId))).completed?.size ?? -1;
+      case "slice":
+        return this.#sizeOf(body.base, size);
+      case "appended": {
+        let total = 0;
+        for (let number = 1; number <= body.pieces; number++) {
+          const part = rows.part.decode(this.#row(keys.part(body.listId, number)));
+          this.#expect(`start of piece ${number} of ${body.listId}`, part.start, total);
+          total += part.size;
+        }
+        return total;
+      }
+      default:
+        return -1;
+    }
+  }
+
+  #row(key: string): Uint8Array {
+    const bytes = this.#all.get(key);
+    if (bytes === undefined) throw new Error(`${key} is named and absent`);
+    return bytes;
+  }
+
+  #lists(): void {
+    for (const [listId, { refs }] of rowsUnder(this.#all, "append/", rows.append.decode)) {
+      this.#expect(`refs of list ${listId}`, refs, this.#listRefs.get(listId) ?? 0);
+      this.#expect(`reap row of a named list ${listId}`, this.#reaps.has(`parts/${listId}`), false);
+      if (refs > 0) this.#known.add(keys.append(listId));
+    }
+    for (const listId of this.#listRefs.keys()) {
+      this.#expect(`list ${listId} of an object`, this.#all.has(keys.append(listId)), true);
+    }
   }
 
   #addLive(index: number, bytes: number): void {
@@ -72,7 +131,8 @@ class Recount {
         this.#known.add(prefix + key);
         bytes += object.size;
         this.#refer(object.body, { index: object.birthIndex, size: object.size });
-        if (object.hasDetail) this.#detail(keys.detail(object.birthIndex, object.birthSub));
+        if (object.hasDetail) this.#besides(keys.detail(object.birthIndex, object.birthSub));
+        if (object.tagCount > 0) this.#besides(keys.tags(object.birthIndex, object.birthSub));
       }
       const counters = this.#all.get(keys.bucketCounters(id));
       const counted = counters === undefined ? undefined : rows.bucketCounters.decode(counters);
@@ -81,7 +141,7 @@ class Recount {
     }
   }
 
-  #detail(key: string): void {
+  #besides(key: string): void {
     this.#expect(`presence of ${key}`, this.#all.has(key), true);
     this.#known.add(key);
   }
@@ -95,7 +155,8 @@ class Recount {
       const chosen = upload?.completed?.runs.some(
         (run) => number >= run.firstPart && number < run.firstPart + run.count,
       );
-      const kept = upload !== undefined && (upload.completed === undefined || chosen === true);
+      const ofList = this.#all.has(keys.append(uploadId));
+      const kept = ofList || (upload !== undefined && (upload.completed === undefined || chosen === true));
       if (kept || this.#reaps.has(`parts/${uploadId}`)) this.#known.add(`part/${place}`);
       this.#refer(part.body, { index: part.birthIndex, size: part.size });
     }

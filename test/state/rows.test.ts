@@ -22,6 +22,15 @@ const completed = fc.record({
   runs: arbitrary.runs,
 });
 
+/** Rows of fields that are always there and of later ones that may be absent. */
+function withSome<Always extends object, Later extends object>(
+  always: { readonly [Field in keyof Always]: fc.Arbitrary<Always[Field]> },
+  later: { readonly [Field in keyof Later]: fc.Arbitrary<Later[Field]> },
+): fc.Arbitrary<object> {
+  const some = fc.record({ ...later }, { requiredKeys: [] });
+  return fc.tuple(fc.record({ ...always }), some).map(([first, second]) => ({ ...first, ...second }));
+}
+
 /** One arbitrary per kind of row; a new kind without one does not compile. */
 const arbitraries = {
   bucket: fc.record(
@@ -41,29 +50,36 @@ const arbitraries = {
   stage: fc.record({ incarnation: text, lastTimeMs: count }),
   body: fc.record({ refs: count, size: count, extentCount: count, extents: numbers }),
   bodyExtents: fc.record({ extents: numbers }),
-  upload: fc.record({
-    bucketId: count,
-    key: text,
-    owner: text,
-    initiatedMs: count,
-    attributes: arbitrary.attributes,
-    checksum: uploadChecksum,
-    revision: count,
-    partCount: count,
-    lastTimeMs: count,
-    completed: fc.option(completed, { nil: undefined }),
-  }),
+  upload: withSome(
+    {
+      bucketId: count,
+      key: text,
+      owner: text,
+      initiatedMs: count,
+      attributes: arbitrary.attributes,
+      checksum: uploadChecksum,
+      revision: count,
+      partCount: count,
+      lastTimeMs: count,
+      completed: fc.option(completed, { nil: undefined }),
+    },
+    { tags: arbitrary.tags, nesting: fc.nat(8) },
+  ),
   openUpload: fc.record({ initiatedMs: count, owner: text, checksum: uploadChecksum }),
-  part: fc.record({
-    size: count,
-    etag: text,
-    modifiedMs: count,
-    checksum: fc.option(fc.record({ algorithm: fc.constantFrom("SHA1" as const), value: text }), {
-      nil: undefined,
-    }),
-    body: arbitrary.bodyReference,
-    birthIndex: count,
-  }),
+  part: withSome(
+    {
+      size: count,
+      etag: text,
+      modifiedMs: count,
+      checksum: fc.option(fc.record({ algorithm: fc.constantFrom("SHA1" as const), value: text }), {
+        nil: undefined,
+      }),
+      body: arbitrary.bodyReference,
+      birthIndex: count,
+    },
+    { start: count },
+  ),
+  append: fc.record({ refs: count, nesting: fc.nat(8) }),
   reap: fc.record({ sinceMs: count }),
   segment: fc.record({
     firstIndex: count,

@@ -7,11 +7,22 @@ import { expect } from "vitest";
 import { crc32c } from "../../src/base/crc.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import type { Attributes } from "../../src/state/attributes.ts";
-import type { Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
+import type {
+  AppendObject,
+  Command,
+  CommandBody,
+  CommandResult,
+  CopyBody,
+  CopySource,
+  WriteCondition,
+} from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
-import { decodeObject } from "../../src/state/object-row.ts";
+import { decodeFootprint, decodeObject } from "../../src/state/object-row.ts";
 import type { PartRun } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
+import { NESTING_MAX } from "../../src/state/shared-body.ts";
+import { decodeTags } from "../../src/state/tags.ts";
+import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 import { recount } from "./recount.ts";
 import { settingsInModel, settingsInRows } from "./settings-in-rows.ts";
@@ -46,6 +57,14 @@ const STEP_KINDS = [
   "chunk",
   "chunk",
   "abortBody",
+  "copy",
+  "copy",
+  "copyPart",
+  "copyPart",
+  "rename",
+  "append",
+  "append",
+  "tag",
   "setDate",
   "tick",
   "putSetting",
@@ -92,6 +111,7 @@ export class StateDriver {
   readonly #sent = new Map<string, { count: number; size: number }>();
   #uploadsMade = 0;
   #bodiesMade = 0;
+  #listsMade = 0;
   #timeMs = 1000;
   /** What housekeeping saw and has not proposed yet. */
   #doomed: readonly Command[] = [];
@@ -111,7 +131,7 @@ export class StateDriver {
       }
     }
     if (commands.length > 0) {
-      const wanted = this.model.commands(commands, this.#timeMs);
+      const wanted = this.model.commands(commands, this.#timeMs, this.world.log.length + 1);
       expect(this.#apply(commands)).toEqual(wanted);
     }
     this.compare();
@@ -126,7 +146,7 @@ export class StateDriver {
   compare(): void {
     const objects = [...this.model.buckets].map(([name, bucket]) => [
       name,
-      Object.fromEntries(bucket.objects),
+      Object.fromEntries([...bucket.objects].map(([key, object]) => [key, { ...object, nesting: 0 }])),
     ]);
     expect(this.#objectsInRows()).toEqual(Object.fromEntries(objects));
     expect(recount(this.world.view.rows)).toEqual([]);
@@ -143,8 +163,11 @@ export class StateDriver {
       const prefix = keys.objectPrefix(rows.bucket.decode(bytes).id);
       const found = [...this.world.view.rows].filter(([key]) => key.startsWith(prefix));
       const objects = found.map(([key, row]) => {
-        const { etag, size, modifiedMs } = decodeObject(row);
-        return [key.slice(prefix.length), { etag, size, timeMs: modifiedMs }];
+        const { etag, size, modifiedMs: timeMs, birthIndex, birthSub, tagCount } = decodeObject(row);
+        const tagRow = this.world.view.get(keys.tags(birthIndex, birthSub));
+        const tags = tagCount === 0 || tagRow === undefined ? [] : decodeTags(tagRow);
+        const birth = `${birthIndex}.${birthSub}`;
+        return [key.slice(prefix.length), { etag, size, timeMs, birth, tags, nesting: 0 }];
       });
       return [bucketKey.slice("bucket/".length), Object.fromEntries(objects)];
     });
@@ -209,14 +232,16 @@ export class StateDriver {
       case "put": {
         const body = this.#body(each);
         const [attributes, condition] = [this.#attributes(c), this.#condition(a)];
-        return { kind: "putObject", bucket, key, etag, attributes, body, condition };
+        const tags = b % 3 === 0 ? this.#tags(c) : undefined;
+        return { kind: "putObject", bucket, key, etag, attributes, body, condition, tags };
       }
       case "delete":
         return { kind: "deleteObject", bucket, key, condition: this.#condition(c) };
       case "createUpload": {
         const uploadId = `u${this.#uploadsMade++}`;
         const attributes = this.#attributes(c);
-        return { kind, bucket, key, uploadId, owner: "o", attributes, checksum: undefined };
+        const tags = b % 3 === 0 ? this.#tags(c) : undefined;
+        return { kind, bucket, key, uploadId, owner: "o", attributes, checksum: undefined, tags };
       }
       case "putPart": {
         const partNumber = (b % 3) + 1;
@@ -233,6 +258,22 @@ export class StateDriver {
       }
       case "abortBody":
         return { kind, bodyId: `n1.1-${b % (this.#bodiesMade + 1)}` };
+      case "copy":
+        return this.#copy(each);
+      case "copyPart":
+        return this.#copyPart(each);
+      case "rename": {
+        const source = this.#source(a, b);
+        const body = this.#copyBody(each, source, { start: 0, size: this.#sizeOf(source) });
+        return { kind: "renameObject", source, key: pick(KEYS, c), body, condition: this.#condition(c) };
+      }
+      case "append":
+        return this.#append(each);
+      case "tag": {
+        const { birthIndex, birthSub } = this.#source(a, b);
+        const version = c % 3 === 0 ? undefined : { birthIndex, birthSub };
+        return { kind: "putObjectTags", bucket, key, version, tags: this.#tags(c) };
+      }
       case "setDate":
         return { kind, dateMs: Math.max(0, this.model.dateMs + pick(CLOCK_MOVES, a)) };
       case "tick":
@@ -246,6 +287,89 @@ export class StateDriver {
       default:
         return undefined;
     }
+  }
+
+  #tags(at: number): TagSet {
+    return Array.from({ length: at % 4 }, (_, number) => [`t${number}`, `${at}`] as const);
+  }
+
+  /** What stands there as the gateway saw it; now and then it has looked too early. */
+  #source(a: number, b: number): CopySource {
+    const path = { bucket: pick(BUCKETS, a), key: pick(KEYS, b) };
+    const row = this.#rowOf(path);
+    const birth = row === undefined ? { birthIndex: 1, birthSub: 0 } : decodeFootprint(row);
+    return { ...path, birthIndex: birth.birthIndex - ((a + b) % 8 === 7 ? 1 : 0), birthSub: birth.birthSub };
+  }
+
+  #rowOf({ bucket, key }: { readonly bucket: string; readonly key: string }): Uint8Array | undefined {
+    const bytes = this.world.view.get(keys.bucket(bucket));
+    return bytes && this.world.view.object(keys.objectPrefix(rows.bucket.decode(bytes).id), key);
+  }
+
+  #sizeOf(source: CopySource): number {
+    return this.model.buckets.get(source.bucket)?.objects.get(source.key)?.size ?? 0;
+  }
+
+  /** Shared if it can be, else as many bytes. */
+  #copyBody(
+    { c }: Step,
+    source: CopySource,
+    range: { readonly start: number; readonly size: number },
+  ): CopyBody {
+    const row = this.#rowOf(source);
+    const kind = row === undefined ? "empty" : decodeFootprint(row).body.kind;
+    const nesting = this.model.buckets.get(source.bucket)?.objects.get(source.key)?.nesting ?? 0;
+    const isLarge = kind === "stored" || kind === "parts" || kind === "appended";
+    if (isLarge && nesting < NESTING_MAX) return { kind: "shared" };
+    const bytes = Buffer.alloc(range.size, c);
+    return bytes.length === 0 ? { kind: "empty" } : { kind: "bytes", bytes, crc32c: crc32c(bytes) };
+  }
+
+  #copy(each: Step): Command {
+    const { a, b, c } = each;
+    const source = this.#source(a, b);
+    const target = { bucket: pick(BUCKETS, c), key: pick(KEYS, b + c) };
+    const isOwnBody = c % 3 === 0;
+    const body = isOwnBody
+      ? this.#body(each)
+      : this.#copyBody(each, source, { start: 0, size: this.#sizeOf(source) });
+    const tags = c % 4 === 0 ? this.#tags(b) : undefined;
+    const [attributes, condition] = [this.#attributes(c), this.#condition(b)];
+    return { kind: "copyObject", source, ...target, etag: pick(ETAGS, c), attributes, tags, body, condition };
+  }
+
+  #copyPart(each: Step): Command {
+    const { a, b, c } = each;
+    const source = this.#source(a, b);
+    const whole = this.#sizeOf(source);
+    const start = c % 2 === 0 ? 0 : Math.min(whole, c);
+    const size = Math.max(0, whole - start - (c % 4 === 0 ? 0 : 1));
+    const body = this.#copyBody(each, source, { start, size });
+    const part = { uploadId: this.#uploadId(c), partNumber: (c % 3) + 1, etag: pick(ETAGS, c) };
+    return { kind: "copyPart", source, ...part, checksum: undefined, start, size, body };
+  }
+
+  #append(each: Step): Command {
+    const { a, b, c } = each;
+    const source = this.#source(a, b);
+    const offset = this.#sizeOf(source) + (c === 10 ? 1 : 0);
+    const listId = `l${this.#listsMade++}`;
+    const row = this.#rowOf(source);
+    const kind = row === undefined ? "empty" : decodeFootprint(row).body.kind;
+    const isSmall = kind === "inline" || kind === "record";
+    const base = isSmall ? this.#staged(offset, c) : ({ kind: "empty" } as const);
+    const [etag, attributes, body] = [pick(ETAGS, c), this.#attributes(c), this.#body(each)];
+    return { kind: "appendObject", source, offset, listId, base, body, etag, pieceEtag: etag, attributes };
+  }
+
+  /** The bytes so far as a body of its own, which a chunk just before brings. */
+  #staged(size: number, fill: number): AppendObject["base"] {
+    const bodyId = `n1.1-${this.#bodiesMade++}`;
+    const chunk = chunkOf(bodyId, 0, Buffer.alloc(Math.max(1, size), fill));
+    this.#sent.set(bodyId, { count: 1, size: chunk.length });
+    const wanted = this.model.chunk(chunk, this.#timeMs);
+    expect(this.world.applyChunk(chunk, this.#timeMs)).toEqual(wanted);
+    return { kind: "stored", bodyId, size };
   }
 
   #uploadId(at: number): string {

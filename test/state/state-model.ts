@@ -2,10 +2,27 @@
  * What the state machine means, as plainly as it can be said: objects that hold objects. No rows, no
  * counters, no reaping in steps: what lost its last reference is gone at once.
  */
-import type { Chunk, Command, CommandBody, CommandResult, WriteCondition } from "../../src/state/command.ts";
+import type {
+  Chunk,
+  Command,
+  CommandBody,
+  CommandResult,
+  CopySource,
+  WriteCondition,
+} from "../../src/state/command.ts";
+import type { TagSet } from "../../src/state/tags.ts";
 import type { SettingCommand } from "../../src/state/setting-command.ts";
 
-type ModelObject = { readonly etag: string; readonly size: number; readonly timeMs: number };
+type ModelObject = {
+  readonly etag: string;
+  readonly size: number;
+  readonly timeMs: number;
+  readonly tags: TagSet;
+  /** Log index and number in the entry. */
+  readonly birth: string;
+  /** As many lists, one in the other, or fewer. */
+  readonly nesting: number;
+};
 type ModelBucket = {
   readonly id: number;
   readonly owner: string;
@@ -16,6 +33,8 @@ type ModelUpload = {
   readonly bucketId: number;
   readonly key: string;
   readonly parts: Map<number, { readonly etag: string; readonly size: number }>;
+  readonly tags: TagSet;
+  nesting: number;
   revision: number;
   lastTimeMs: number;
 };
@@ -31,6 +50,8 @@ export class StateModel {
   readonly #bodies = new Map<string, StagedBody>();
   #bucketsMade = 0;
   #timeMs = 0;
+  /** Of what the present command writes. */
+  #birth = "";
   /** What a user's clock showed, and at which log time. */
   #date = { shownMs: 0, atMs: 0, heldMs: 0 };
 
@@ -62,9 +83,12 @@ export class StateModel {
     return { kind: "done" };
   }
 
-  commands(commands: readonly Command[], timeMs: number): readonly CommandResult[] {
+  commands(commands: readonly Command[], timeMs: number, index: number): readonly CommandResult[] {
     this.see(timeMs);
-    return commands.map((command) => this.#one(command));
+    return commands.map((command, sub) => {
+      this.#birth = `${index}.${sub}`;
+      return this.#one(command);
+    });
   }
 
   #one(command: Command): CommandResult {
@@ -102,6 +126,16 @@ export class StateModel {
         return { kind: "done" };
       case "reapParts":
         throw new Error("the model has nothing to reap");
+      case "copyObject":
+        return this.#copy(command);
+      case "copyPart":
+        return this.#copyPart(command);
+      case "renameObject":
+        return this.#rename(command);
+      case "appendObject":
+        return this.#append(command);
+      case "putObjectTags":
+        return this.#tag(command);
       case "setDate":
         this.#setDate(command.dateMs);
         return { kind: "done" };
@@ -141,10 +175,15 @@ export class StateModel {
   #claim(body: CommandBody): number | undefined {
     if (body.kind === "empty") return 0;
     if (body.kind === "bytes") return body.bytes.length;
-    const staged = this.#bodies.get(body.bodyId);
-    if (staged === undefined || !staged.open || staged.size !== body.size) return undefined;
-    staged.open = false;
+    if (!this.#canClaim(body)) return undefined;
+    this.#close(body.bodyId);
     return body.size;
+  }
+
+  #canClaim(body: CommandBody): boolean {
+    if (body.kind !== "stored") return true;
+    const staged = this.#bodies.get(body.bodyId);
+    return staged?.open === true && staged.size === body.size;
   }
 
   #refusal(condition: WriteCondition, old: ModelObject | undefined): CommandResult | undefined {
@@ -161,8 +200,8 @@ export class StateModel {
     if (refusal !== undefined) return refusal;
     const size = this.#claim(command.body);
     if (size === undefined) return { kind: "bodyGone" };
-    bucket.objects.set(command.key, { etag: command.etag, size, timeMs: this.dateMs });
-    return { kind: "objectPut", modifiedMs: this.dateMs, etag: command.etag };
+    const { key, etag, tags = [] } = command;
+    return this.#write(bucket, key, { etag, size, tags, nesting: 0 });
   }
 
   #delete(command: Extract<Command, { kind: "deleteObject" }>): CommandResult {
@@ -178,7 +217,9 @@ export class StateModel {
     const bucket = this.buckets.get(command.bucket);
     if (bucket === undefined) return { kind: "noSuchBucket" };
     const { key } = command;
-    const upload = { bucketId: bucket.id, key, parts: new Map(), revision: 0, lastTimeMs: this.#timeMs };
+    const { tags = [] } = command;
+    const lastTimeMs = this.#timeMs;
+    const upload = { bucketId: bucket.id, key, parts: new Map(), tags, nesting: 0, revision: 0, lastTimeMs };
     this.uploads.set(command.uploadId, upload);
     return { kind: "done" };
   }
@@ -203,9 +244,8 @@ export class StateModel {
     const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
     if (refusal !== undefined) return refusal;
     this.uploads.delete(command.uploadId);
-    const { etag, size } = command;
-    bucket.objects.set(command.key, { etag, size, timeMs: this.dateMs });
-    return { kind: "objectPut", modifiedMs: this.dateMs, etag };
+    const { etag, size, key } = command;
+    return this.#write(bucket, key, { etag, size, tags: upload.tags, nesting: 1 + upload.nesting });
   }
 
   #abort(command: Extract<Command, { kind: "abortUpload" }>): CommandResult {
@@ -214,6 +254,90 @@ export class StateModel {
     const idle = command.idleSinceMs;
     if (idle !== undefined && upload.lastTimeMs > idle) return { kind: "uploadChanged" };
     this.uploads.delete(command.uploadId);
+    return { kind: "done" };
+  }
+
+  #write(
+    bucket: ModelBucket,
+    key: string,
+    object: Omit<ModelObject, "birth" | "timeMs"> & { readonly timeMs?: number },
+  ): CommandResult {
+    const { timeMs = this.dateMs, etag } = object;
+    bucket.objects.set(key, { ...object, birth: this.#birth, timeMs });
+    return { kind: "objectPut", modifiedMs: timeMs, etag };
+  }
+
+  #source(source: CopySource): ModelObject | undefined {
+    const found = this.buckets.get(source.bucket)?.objects.get(source.key);
+    return found?.birth === `${source.birthIndex}.${source.birthSub}` ? found : undefined;
+  }
+
+  #copy(command: Extract<Command, { kind: "copyObject" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const source = this.#source(command.source);
+    if (source === undefined) return { kind: "sourceChanged" };
+    const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
+    if (refusal !== undefined) return refusal;
+    const isShared = command.body.kind === "shared";
+    const size = command.body.kind === "shared" ? source.size : this.#claim(command.body);
+    if (size === undefined) return { kind: "bodyGone" };
+    const { key, etag, tags = source.tags } = command;
+    return this.#write(bucket, key, { etag, size, tags, nesting: isShared ? source.nesting : 0 });
+  }
+
+  #copyPart(command: Extract<Command, { kind: "copyPart" }>): CommandResult {
+    const upload = this.uploads.get(command.uploadId);
+    if (upload === undefined) return { kind: "noSuchUpload" };
+    const source = this.#source(command.source);
+    if (source === undefined) return { kind: "sourceChanged" };
+    if (command.body.kind !== "shared" && this.#claim(command.body) === undefined)
+      return { kind: "bodyGone" };
+    if (command.body.kind === "shared") upload.nesting = Math.max(upload.nesting, source.nesting);
+    const { size, etag } = command;
+    upload.parts.set(command.partNumber, { size, etag });
+    upload.revision++;
+    upload.lastTimeMs = this.#timeMs;
+    return { kind: "partPut", etag };
+  }
+
+  #rename(command: Extract<Command, { kind: "renameObject" }>): CommandResult {
+    const bucket = this.buckets.get(command.source.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const source = this.#source(command.source);
+    if (source === undefined || command.key === command.source.key) return { kind: "sourceChanged" };
+    const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
+    if (refusal !== undefined) return refusal;
+    if (command.body.kind !== "shared" && this.#claim(command.body) === undefined)
+      return { kind: "bodyGone" };
+    bucket.objects.delete(command.source.key);
+    return this.#write(bucket, command.key, source);
+  }
+
+  #append(command: Extract<Command, { kind: "appendObject" }>): CommandResult {
+    const bucket = this.buckets.get(command.source.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const source = this.#source(command.source);
+    if (source?.size !== command.offset) return { kind: "sourceChanged" };
+    const { base, body } = command;
+    const isSame = base.kind === "stored" && body.kind === "stored" && base.bodyId === body.bodyId;
+    if (isSame || !this.#canClaim(base) || !this.#canClaim(body)) return { kind: "bodyGone" };
+    this.#claim(base);
+    const size = this.#claim(body) ?? 0;
+    const { etag } = command;
+    const grown = { etag, size: source.size + size, tags: source.tags, nesting: source.nesting + 1 };
+    return this.#write(bucket, command.source.key, grown);
+  }
+
+  #tag(command: Extract<Command, { kind: "putObjectTags" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const object = bucket.objects.get(command.key);
+    if (object === undefined) return { kind: "noSuchKey" };
+    const { version, tags } = command;
+    const isMeant = version === undefined || object.birth === `${version.birthIndex}.${version.birthSub}`;
+    if (!isMeant) return { kind: "sourceChanged" };
+    bucket.objects.set(command.key, { ...object, tags });
     return { kind: "done" };
   }
 }
