@@ -14,6 +14,7 @@ export class AckedWriter {
   readonly #clock: Clock;
   #target: LogIndex;
   #wake: (() => void) | undefined;
+  #failure: unknown;
 
   constructor(file: AckedFile, clock: Clock) {
     this.#file = file;
@@ -52,13 +53,19 @@ export class AckedWriter {
       await this.#file.write(this.#target);
     } catch (error) {
       // The file has its blocks already; should a full disk show here all the same, the mark only lags.
-      if (!isOutOfSpace(error)) throw error;
+      if (isOutOfSpace(error)) return;
+      this.#failure = error;
+      throw error;
     }
   }
 
-  /** After `run` has ended. */
+  /** After `run` has ended. What failed is not tried again (promise P7), but told once more. */
   async close(): Promise<void> {
-    if (this.#target !== this.#file.index) await this.#write();
-    await this.#file.close();
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#target !== this.#file.index) await this.#write();
+    } finally {
+      await this.#file.close();
+    }
   }
 }

@@ -123,7 +123,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   }
 
   #admit(commands: readonly Command[], chunk: Chunk | undefined): void {
-    if (this.#stopping || this.#failure !== undefined) throw new UnavailableError("this node is stopping");
+    if (this.#stopping || this.#failed) throw new UnavailableError("this node is stopping");
     const { refusal } = this.#options.guard;
     if (refusal === "none" && !this.#diskFull) return;
     const frees = chunk === undefined && commands.every(freesSpace);
@@ -139,10 +139,12 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
    */
   async run(): Promise<void> {
     try {
-      while (!(this.#stopping && this.#queue.length === 0)) await this.#turn();
+      while (!this.#failed && !(this.#stopping && this.#queue.length === 0)) await this.#turn();
+      // What was on its way from the queue to the log when another part failed.
+      if (this.#failed) this.#rejectAll(this.#failure);
     } catch (error) {
       if (this.#isGivenUp(error)) this.#rejectAll(error);
-      else this.#fail(error);
+      else this.fail(error);
     }
   }
 
@@ -159,7 +161,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
       await this.#options.clock.yieldToOthers();
     }
     this.#gather();
-    while (this.#options.log.gatheredEntries > 0) {
+    while (this.#options.log.gatheredEntries > 0 && !this.#failed) {
       const committed = this.#takeCommitted();
       // Applying what the last write committed and encoding the next batch overlap with this write.
       await this.#bothOf(
@@ -199,7 +201,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     if (applier.appliedIndex === raft.appliedIndex) return;
     raft.applied(applier.appliedIndex);
     acked.acknowledged(applier.appliedIndex);
-    void log.sealThrough(raft.commitIndex).catch((error: unknown) => this.#fail(error));
+    void log.sealThrough(raft.commitIndex).catch((error: unknown) => this.fail(error));
   }
 
   /** Moves waiting proposals into the batch that gathers, up to its size. */
@@ -301,11 +303,16 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     await this.#makeStable();
   }
 
-  #fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
+  /** Nothing is written any more, whichever part of the node failed, and `onFatal` is told. */
+  fail(error: unknown): void {
+    if (this.#failed) return;
     this.#failure = error;
     this.#rejectAll(error);
     this.#options.onFatal(error);
+  }
+
+  get #failed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** What is in the log may take effect, what waits for it cannot any more. */

@@ -102,7 +102,7 @@ export class StorageNode {
       await closeOpened(opened);
       throw error;
     });
-    const loops = startLoops(options, parts);
+    const loops = startLoops(parts);
     try {
       const replayedEntries = await takeOffice(options, parts);
       loops.add(parts.replica.run());
@@ -137,7 +137,7 @@ function incarnationOf(node: NodeFile): string {
   return `${node.nodeId}.${node.incarnation.toString(36)}`;
 }
 
-/** Loops that run beside each other; the first failure is fatal. */
+/** Loops that run beside each other; the first failure ends them all. */
 class Loops {
   readonly #abort = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -305,8 +305,8 @@ function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<Ind
   };
 }
 
-function startLoops(options: StorageNodeOptions, parts: Parts): Loops {
-  const loops = new Loops(options.onFatal);
+function startLoops(parts: Parts): Loops {
+  const loops = new Loops((error) => parts.replica.fail(error));
   loops.add(parts.index.run(loops.signal));
   loops.add(parts.guard.run(loops.signal));
   loops.add(parts.acked.run(loops.signal));
@@ -341,10 +341,13 @@ async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<nu
 
 async function closeFiles(parts: Parts): Promise<void> {
   const { opened } = parts;
-  await parts.index.close();
-  await parts.log.close();
-  await parts.acked.close();
-  await closeOpened(opened);
+  try {
+    await parts.index.close();
+    await parts.log.close();
+    await parts.acked.close();
+  } finally {
+    await closeOpened(opened);
+  }
 }
 
 async function closeOpened({ vote, acked, files, lock }: Opened): Promise<void> {

@@ -63,23 +63,69 @@ describe("a failed write ends the node", () => {
     expect(await world.outcome(world.put(store, "later", world.bytes(10)))).toBe("UnavailableError");
   });
 
-  test("of the mark", async () => {
+  test("of the mark: nothing is acknowledged after it, and it is never tried again", async () => {
     const world = new SimWorld();
     const store = await world.openWithBucket();
     await world.clock.advance(100);
-    failing(world, "write", /acked$/);
+    const count = failing(world, "write", /acked$/);
     await world.outcome(world.put(store, "k", world.bytes(10)));
     await world.clock.advance(100);
+    expect(store.fatal.map(String)).toEqual([expect.stringContaining("EIO")]);
+    expect(store.service.status().ready).toBe(false);
+    expect(await world.outcome(world.put(store, "later", world.bytes(10)))).toBe("UnavailableError");
+    await world.clock.advance(10_000);
+    world.disk.fault = (effect, path) => {
+      if (effect === "write" && path.endsWith("acked")) count.tries++;
+      return undefined;
+    };
+    expect(await world.outcome(store.node.close())).toBe("SimDiskError");
+    expect(count.tries).toBe(1);
     expect(store.fatal).toHaveLength(1);
+    const next = await world.open();
+    expect(await world.get(next, "k")).toHaveLength(10);
+    await world.close(next);
   });
 
-  test("of the vote: it does not start", async () => {
+  test("of the mark during the stop: the stop says so, and lets go of the directory", async () => {
     const world = new SimWorld();
-    await world.close(await world.openWithBucket());
-    failing(world, "write", /vote$/);
-    await expect(world.open()).rejects.toThrow("EIO");
+    const store = await world.openWithBucket();
+    await world.clock.advance(100);
+    world.latencyMs = 5;
+    const put = world.put(store, "k", world.bytes(10));
+    failing(world, "write", /acked$/);
+    expect(await world.outcome(store.node.close())).toBe("SimDiskError");
+    expect(await put).toBe("put");
     world.disk.fault = () => undefined;
-    await world.close(await world.open());
+    const next = await world.open();
+    expect(await world.get(next, "k")).toHaveLength(10);
+    await world.close(next);
+  });
+
+  // To heal the other slot at the start, and twice for the new term.
+  test.each([1, 2, 3])(
+    "of the vote, write %d of a start: it does not start, and writes no entry",
+    async (nth) => {
+      const world = new SimWorld();
+      await world.close(await world.openWithBucket());
+      let [votes, records] = [0, 0];
+      world.disk.fault = (effect, path) => {
+        if (effect === "write" && path.endsWith(".seg")) records++;
+        return effect === "write" && path.endsWith("vote") && ++votes === nth ? "EIO" : undefined;
+      };
+      await expect(world.open()).rejects.toThrow("EIO");
+      expect([votes, records]).toEqual([nth, 0]);
+      world.disk.fault = () => undefined;
+      await world.close(await world.open());
+    },
+  );
+
+  test.each(["vote", "acked"])("of %s at the very first start: the next one begins anew", async (name) => {
+    const world = new SimWorld();
+    const count = failing(world, "write", new RegExp(`${name}$`));
+    await expect(world.open()).rejects.toThrow("EIO");
+    expect(count.tries).toBe(1);
+    world.disk.fault = () => undefined;
+    await world.close(await world.openWithBucket());
   });
 });
 

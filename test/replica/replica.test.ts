@@ -355,6 +355,25 @@ describe("a broken disk", () => {
     expect(world.service.status()).toMatchObject({ ready: false });
   });
 
+  test("that another part met: what is gathered already is not written, and answered", async () => {
+    let fail: (() => void) | undefined;
+    const telemetry = { logWrite: () => undefined, batchEntries: () => fail?.() };
+    const world = await openNodeWithBucket(newMachine(), { telemetry });
+    const { replica } = world.node;
+    fail = () => replica.fail(new Error("the mark could not be written"));
+    let writes = 0;
+    world.disk.fault = (effect, path) => {
+      if (effect === "write" && path.endsWith(".seg")) writes++;
+      return undefined;
+    };
+    await expect(replica.propose(putCommand("k"))).rejects.toThrow(UnknownOutcomeError);
+    await expect(replica.propose(putCommand("later"))).rejects.toThrow(UnavailableError);
+    await settled();
+    expect(writes).toBe(0);
+    expect(world.fatal).toHaveLength(1);
+    await world.node.close();
+  });
+
   test("never makes what it did not hold visible", async () => {
     const world = await openNodeWithBucket();
     world.disk.fault = (effect) => (effect === "write" ? "EIO" : undefined);
