@@ -33,6 +33,7 @@ import { StoreService } from "./service/store-service.ts";
 export const THREAD_POOL_SIZE = 16;
 const READ_THREADS = THREAD_POOL_SIZE - 3;
 const DRAIN_LOOK_MS = 20;
+const KEEP_ALIVE_MS = 60_000;
 
 export type RunningServer = {
   readonly s3: Listener;
@@ -52,7 +53,9 @@ export async function startServer(
   const { logger } = options;
   const failure = Promise.withResolvers<unknown>();
   const telemetry = new CoreTelemetry();
-  const node = await StorageNode.open(nodeOptions(config, { logger, telemetry, onFatal: failure.resolve }));
+  const node = await keptAlive(
+    StorageNode.open(nodeOptions(config, { logger, telemetry, onFatal: failure.resolve })),
+  );
   const undo: (() => Promise<void>)[] = [() => node.close()];
   try {
     const service = new StoreService(node, {
@@ -74,6 +77,16 @@ export async function startServer(
     telemetry.close();
     for (const step of undo) await step();
     throw error;
+  }
+}
+
+/** Waiting by the clock keeps no process alive; this one has to outlive what it waits for. */
+async function keptAlive<Result>(work: Promise<Result>): Promise<Result> {
+  const timer = setInterval(() => undefined, KEEP_ALIVE_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
   }
 }
 
@@ -193,7 +206,7 @@ async function shutDown(
   }
   await parts.s3.close();
   await parts.admin.close();
-  await parts.node.close();
+  await keptAlive(parts.node.close());
   parts.telemetry.close();
 }
 

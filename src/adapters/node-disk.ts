@@ -11,6 +11,7 @@ import { ClassicLevel } from "classic-level";
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../ports/disk.ts";
 import { systemErrorCode } from "../ports/disk.ts";
 import { systemErrorOf } from "./level-error.ts";
+import { quotaErrorOf, withQuotaError } from "./quota-error.ts";
 
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants;
 /** Absent on systems that do not know it. */
@@ -65,24 +66,24 @@ class NodeDiskFile implements DiskFile {
   async write(source: Uint8Array, position: number): Promise<void> {
     let done = 0;
     while (done < source.length) done += await this.#writeOnce(source, done, position + done);
-    if (this.#syncEachWrite) await fdatasync(this.#fd);
+    if (this.#syncEachWrite) await withQuotaError(fdatasync(this.#fd));
   }
 
   #writeOnce(source: Uint8Array, offset: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
       fs.write(this.#fd, source, offset, source.length - offset, position, (error, count) => {
         if (error === null) resolve(count);
-        else reject(error);
+        else reject(quotaErrorOf(error));
       });
     });
   }
 
   async truncate(size: number): Promise<void> {
-    await ftruncate(this.#fd, size);
+    await withQuotaError(ftruncate(this.#fd, size));
   }
 
   async sync(): Promise<void> {
-    await fsync(this.#fd);
+    await withQuotaError(fsync(this.#fd));
   }
 
   async size(): Promise<number> {
@@ -109,7 +110,7 @@ export class NodeDisk implements Disk {
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     const durable = mode === "durable";
     const flags = mode === "read" ? O_RDONLY : O_RDWR | O_CREAT | (durable ? (O_DSYNC ?? 0) : 0);
-    const fd = await open(path, flags, 0o600);
+    const fd = await withQuotaError(open(path, flags, 0o600));
     return new NodeDiskFile(fd, { syncEachWrite: durable && O_DSYNC === undefined });
   }
 
@@ -122,7 +123,7 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+    const first = await withQuotaError(fs.promises.mkdir(path, { recursive: true, mode: 0o700 }));
     if (first === undefined) return;
     // Each new name stands in the directory above it.
     for (let made = absolute(path); ; made = dirname(made)) {
@@ -132,7 +133,7 @@ export class NodeDisk implements Disk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await fs.promises.rename(from, to);
+    await withQuotaError(fs.promises.rename(from, to));
   }
 
   async remove(path: string): Promise<void> {
@@ -148,7 +149,7 @@ export class NodeDisk implements Disk {
     if (process.platform === "win32") return;
     const directory = await open(path, O_RDONLY);
     try {
-      await fsync(directory);
+      await withQuotaError(fsync(directory));
     } finally {
       await close(directory);
     }

@@ -104,6 +104,17 @@ export class ServerProcess implements AsyncDisposable {
     return await this.send(method, `/${bucket}/${encodeKey(key)}`, body);
   }
 
+  /** What it said so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Its exit code once it has ended; `null` if a signal ended it. */
+  async exitCode(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
+    return this.#child.exitCode;
+  }
+
   async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     this.#agent.destroy();
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
