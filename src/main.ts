@@ -11,6 +11,7 @@ import { LevelIndexStore } from "./adapters/level-index-store.ts";
 import { listen } from "./adapters/listener.ts";
 import type { Listener } from "./adapters/listener.ts";
 import { NodeDisk } from "./adapters/node-disk.ts";
+import { ScratchDirectory } from "./adapters/scratch-directory.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemRandom } from "./adapters/system-random.ts";
 import { formatAddress } from "./config/address.ts";
@@ -19,6 +20,10 @@ import { createEdge } from "./http/create-edge.ts";
 import type { S3Edge } from "./http/create-edge.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { Telemetry } from "./ports/telemetry.ts";
+import { openSalvage } from "./replica/salvage-node.ts";
+import { READ_ONLY, reportLines } from "./replica/salvage-report.ts";
+import type { SalvageReport } from "./replica/salvage-report.ts";
+import type { ServingNode } from "./replica/serving-node.ts";
 import { StorageNode } from "./replica/storage-node.ts";
 import type { StorageNodeOptions } from "./replica/storage-node.ts";
 import { verifyStore } from "./replica/verify-store.ts";
@@ -39,6 +44,8 @@ export type RunningServer = {
   readonly s3: Listener;
   readonly admin: Listener;
   readonly service: StoreService;
+  /** What a start with `salvage` found. */
+  readonly salvage: SalvageReport | undefined;
   /** Why the node stopped itself, once it did. */
   readonly failed: Promise<unknown>;
   /** Answers what is under way for at most `shutdown.timeout`, then ends everything. Twice is harmless. */
@@ -47,15 +54,19 @@ export type RunningServer = {
 
 export async function startServer(
   config: Config,
-  options: { readonly logger: Logger },
+  options: {
+    readonly logger: Logger;
+    /** Reads what a damaged directory still holds, and writes nothing into it. */
+    readonly salvage?: boolean;
+  },
 ): Promise<RunningServer> {
   process.env["UV_THREADPOOL_SIZE"] ??= String(THREAD_POOL_SIZE);
   const { logger } = options;
   const failure = Promise.withResolvers<unknown>();
   const telemetry = new CoreTelemetry();
-  const node = await keptAlive(
-    StorageNode.open(nodeOptions(config, { logger, telemetry, onFatal: failure.resolve })),
-  );
+  const forNode = nodeOptions(config, { logger, telemetry, onFatal: failure.resolve });
+  const opening = options.salvage === true ? salvageNode(forNode) : StorageNode.open(forNode);
+  const node = await keptAlive<ServingNode>(opening);
   const undo: (() => Promise<void>)[] = [() => node.close()];
   try {
     const service = new StoreService(node, {
@@ -72,7 +83,7 @@ export async function startServer(
       closing ??= shutDown(config, edge, { s3, admin, node, telemetry });
       return closing;
     };
-    return { s3, admin, service, failed: failure.promise, close };
+    return { s3, admin, service, salvage: node.salvage, failed: failure.promise, close };
   } catch (error) {
     telemetry.close();
     for (const step of undo) await step();
@@ -88,6 +99,11 @@ async function keptAlive<Result>(work: Promise<Result>): Promise<Result> {
   } finally {
     clearInterval(timer);
   }
+}
+
+async function salvageNode(options: StorageNodeOptions): Promise<ServingNode> {
+  const { disk, directory } = options;
+  return await openSalvage({ ...options, makeScratch: () => ScratchDirectory.make(disk, directory) });
 }
 
 function rootOf(config: Config): { readonly accessKey: string; readonly secretKey: string } {
@@ -131,7 +147,7 @@ export function nodeOptions(
 async function edgeOf(
   config: Config,
   parts: {
-    readonly node: StorageNode;
+    readonly node: ServingNode;
     readonly service: StoreService;
     readonly logger: Logger;
     readonly telemetry: CoreTelemetry;
@@ -180,6 +196,7 @@ async function edgeOf(
       batchEntries: telemetry.commandsPerEntry,
       batchBytes: telemetry.batchBytes,
     },
+    readOnly: node.salvage === undefined ? undefined : READ_ONLY,
     accessLog: config.log.level === "debug",
     appliedIndex: () => node.index.appliedIndex,
     onFatal: parts.onFatal,
@@ -193,7 +210,7 @@ async function shutDown(
   parts: {
     readonly s3: Listener;
     readonly admin: Listener;
-    readonly node: StorageNode;
+    readonly node: ServingNode;
     readonly telemetry: CoreTelemetry;
   },
 ): Promise<void> {
@@ -213,17 +230,22 @@ async function shutDown(
 /** `thermocline dev` and `server`: serves until a signal or a failure; the answer is the exit code. */
 export async function runServer(
   config: Config,
-  options: { readonly banner: boolean; readonly command: "dev" | "server" },
+  options: { readonly banner: boolean; readonly command: "dev" | "server"; readonly salvage: boolean },
 ): Promise<number> {
   const logger = jsonLogger({ level: config.log.level, write: (line) => process.stderr.write(line) });
-  const server = await startServer(config, { logger });
+  const server = await startServer(config, { logger, salvage: options.salvage });
+  const { salvage } = server;
   logger.info("serving", {
     s3: formatAddress({ host: server.s3.host, port: server.s3.port }),
     admin: formatAddress({ host: server.admin.host, port: server.admin.port }),
     dataDir: config.dataDir,
     cpus: cpus().length,
+    ...(salvage === undefined ? {} : { readOnly: true }),
   });
-  if (options.banner) process.stdout.write(banner(config, server));
+  if (salvage !== undefined) {
+    for (const line of reportLines(salvage)) logger.warn("salvage", { line });
+    process.stdout.write(salvageBanner(server, salvage));
+  } else if (options.banner) process.stdout.write(banner(config, server));
   const signal = new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
   });
@@ -239,6 +261,22 @@ export async function runServer(
   await server.close();
   logger.info("stopped");
   return 0;
+}
+
+/** Always shown: nobody may take this for a server as usual. */
+function salvageBanner(server: RunningServer, report: SalvageReport): string {
+  const endpoint = `http://${formatAddress({ host: server.s3.host, port: server.s3.port })}`;
+  return `
+${reportLines(report).join("\n")}
+
+Thermocline serves what is left at ${endpoint}. Copy it into a new store, bucket by bucket, with the
+credentials of this one:
+
+  aws --endpoint-url ${endpoint} s3 sync s3://BUCKET ./BUCKET
+  rclone copy --s3-endpoint ${endpoint} :s3:BUCKET new:BUCKET
+
+Keep ${report.directory} as it is until the copy was checked. Stop with Ctrl-C.
+`;
 }
 
 function banner(config: Config, server: RunningServer): string {

@@ -33,6 +33,9 @@ export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
 }
 
+/** What a message about damaged files offers beside mending them. */
+export const OR_SALVAGE = "or start with --salvage to read what is left";
+
 /** The store refuses to start; the message says what is wrong and how to mend it. */
 export class RefusedError extends Error {
   readonly code = "REFUSED_TO_START";

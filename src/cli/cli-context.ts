@@ -32,6 +32,8 @@ export interface RunServerOptions {
   /** Print endpoint, credentials and the `export` lines for people who just started it. */
   readonly banner: boolean;
   readonly command: "dev" | "server";
+  /** Read what a damaged directory still holds, and write nothing into it. */
+  readonly salvage: boolean;
 }
 
 export interface VerifyReport {

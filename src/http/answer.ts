@@ -5,9 +5,6 @@
 import type { Exchange } from "./exchange.ts";
 
 export const SERVER_NAME = "Thermocline";
-/** What a read gets here is what the log says now: there is one voter, so nothing weaker is ever served. */
-export const CONSISTENCY = "linearizable";
-
 /** Begins every list of head lines. */
 export function baseHeaders(exchange: Exchange): string[] {
   const { edge } = exchange;
@@ -21,7 +18,7 @@ export function baseHeaders(exchange: Exchange): string[] {
     "x-thermocline-applied-index",
     String(edge.options.appliedIndex()),
     "x-thermocline-consistency",
-    CONSISTENCY,
+    edge.consistency,
   ];
   if (edge.isDraining) headers.push("Connection", "close");
   return headers;

@@ -38,6 +38,8 @@ export type EdgeOptions = {
   readonly random: Random;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
+  /** Why every write is refused, if so: reads are then of what is left, and answers say it. */
+  readonly readOnly?: string | undefined;
   /** Whether debug lines are written at all: an access line costs more than a hot GET may. */
   readonly accessLog: boolean;
   /** Read for every answer, so it has to be cheap. */

@@ -30,6 +30,11 @@ export class Edge {
   /** By name of the operation; `Other` counts what was refused before an operation was known. */
   readonly counters = new Map<string, OperationCounter>();
   readonly unknownOperation: OperationCounter;
+  /**
+   * What a read gets here is what the log says now: there is one voter, so nothing weaker is ever served. A
+   * node that only reads may have lost what was acknowledged, and promises nothing.
+   */
+  readonly consistency: "linearizable" | "salvage";
   /** Requests whose answer is not complete yet. */
   inFlight = 0;
   isDraining = false;
@@ -55,6 +60,7 @@ export class Edge {
     const { identities } = options.service;
     this.lookupSecret = (accessKey): KnownIdentity | undefined => identities.find(accessKey);
     this.unknownOperation = this.counter("Other");
+    this.consistency = options.readOnly === undefined ? "linearizable" : "salvage";
   }
 
   counter(name: string): OperationCounter {

@@ -120,7 +120,12 @@ function statusReadings(status: () => NodeStatus): readonly Reading[] {
     ["cache_entries", "Objects in the object cache", () => status().cacheEntries],
     ["disk_free_bytes", "Free bytes on the disk of the data directory", () => status().diskFreeBytes],
     ["clock_skew_seconds", "Wall clock ahead of the monotonic one since the start", () => skew(status())],
-    ["writes_refused", "0 none, 1 bodies, 2 all but deletes", () => refusal(status().writesRefused)],
+    ["writes_refused", "0 none, 1 bodies, 2 all but deletes, 3 all", () => refusal(status().writesRefused)],
+    [
+      "salvage",
+      "1 if started with --salvage to read what is left",
+      () => Number(status().salvage !== undefined),
+    ],
   ];
 }
 
@@ -133,7 +138,7 @@ function skew({ clockSkewMs }: NodeStatus): number {
 }
 
 function refusal(refused: NodeStatus["writesRefused"]): number {
-  return refused === "none" ? 0 : refused === "bodies" ? 1 : 2;
+  return ["none", "bodies", "allButDeletes", "all"].indexOf(refused);
 }
 
 function registerTelemetry(registry: Registry, telemetry: Telemetry): void {

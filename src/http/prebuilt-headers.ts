@@ -5,7 +5,7 @@
  */
 import { objectHeaders } from "../s3/response-headers.ts";
 import type { FoundObject } from "../service/api.ts";
-import { CONSISTENCY, SERVER_NAME } from "./answer.ts";
+import { SERVER_NAME } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { describeObject } from "./object-attributes.ts";
 
@@ -39,7 +39,7 @@ function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
     "Server",
     SERVER_NAME,
     "x-thermocline-consistency",
-    CONSISTENCY,
+    exchange.edge.consistency,
     ...TIER_HEADERS,
   ];
   const plain = [...base, ...objectHeaders({ object })];

@@ -3,8 +3,9 @@
  * reserved paths, signature, operation. Everything after works on what was found here.
  */
 import { assert, unreachable } from "../base/assert.ts";
-import { routeOperation } from "../s3/operations.ts";
-import type { Route } from "../s3/operations.ts";
+import { s3Error } from "../s3/errors.ts";
+import { WRITING_OPERATIONS, routeOperation } from "../s3/operations.ts";
+import type { Route, S3Operation } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
@@ -18,8 +19,21 @@ import { getBucketSetting, getObjectSetting } from "./operations/absent-settings
 type Operation = { readonly run: OperationFunction; readonly counter: OperationCounter };
 
 function operationsOf(edge: Edge): ReadonlyMap<string, Operation> {
-  const entries = Object.entries(operationTable);
-  return new Map(entries.map(([name, run]) => [name, { run, counter: edge.counter(name) }]));
+  const { readOnly } = edge.options;
+  const entries = Object.entries(operationTable) as [S3Operation, OperationFunction][];
+  return new Map(
+    entries.map(([name, run]) => {
+      const refused = readOnly !== undefined && WRITING_OPERATIONS.has(name);
+      return [name, { run: refused ? refusal(readOnly) : run, counter: edge.counter(name) }];
+    }),
+  );
+}
+
+/** Before a byte of the body is asked for. */
+function refusal(reason: string): OperationFunction {
+  return () => {
+    throw s3Error("ServiceUnavailable", { message: `This node takes no writes: ${reason}` });
+  };
 }
 
 function routeOf(exchange: Exchange, known: KnownTarget): Route {

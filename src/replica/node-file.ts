@@ -5,7 +5,7 @@
  * anything is named after it, so ids that carry it never come twice.
  */
 import { crc32c } from "../base/crc.ts";
-import { RefusedError } from "../base/errors.ts";
+import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 
@@ -35,21 +35,29 @@ export async function openNodeFile(options: NodeFileOptions): Promise<NodeFile> 
   const path = `${directory}/node.json`;
   const bytes = await disk.readFile(path);
   const before = bytes === undefined ? await freshNode(options) : parseNode(bytes, path);
-  if (before.format > DATA_FORMAT) {
-    throw new RefusedError(
-      `${directory} has data format ${before.format}, a newer release wrote it: ` +
-        `this one knows ${DATA_FORMAT}`,
-    );
-  }
-  if (before.nodeId !== options.nodeId) {
-    throw new RefusedError(
-      `${directory} belongs to node ${before.nodeId}, the configuration says ${options.nodeId}: ` +
-        "is it the right directory?",
-    );
-  }
+  refuseOther(before, options);
   const node = { ...before, format: DATA_FORMAT, incarnation: before.incarnation + 1 };
   await writeNode(disk, directory, node);
   return node;
+}
+
+/** A directory of a newer release, or of another node, is not for this one. */
+export function refuseOther(
+  node: NodeFile,
+  expected: { readonly directory: string; readonly nodeId: string },
+): void {
+  const { directory, nodeId } = expected;
+  if (node.format > DATA_FORMAT) {
+    throw new RefusedError(
+      `${directory} has data format ${node.format}, a newer release wrote it: this one knows ${DATA_FORMAT}`,
+    );
+  }
+  if (node.nodeId !== nodeId) {
+    throw new RefusedError(
+      `${directory} belongs to node ${node.nodeId}, the configuration says ${nodeId}: ` +
+        "is it the right directory?",
+    );
+  }
 }
 
 /** Reads the file of an existing directory and changes nothing. */
@@ -86,14 +94,16 @@ function parseNode(bytes: Uint8Array, path: string): NodeFile {
   try {
     value = JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch (error) {
-    throw new RefusedError(`${path} is damaged. Restore it from a backup`, { cause: error });
+    throw new RefusedError(`${path} is damaged. Restore it from a backup, ${OR_SALVAGE}`, { cause: error });
   }
   if (!isNode(value))
-    throw new RefusedError(`${path} is damaged: fields are missing. Restore it from a backup`);
+    throw new RefusedError(`${path} is damaged: fields are missing. Restore it from a backup, ${OR_SALVAGE}`);
   const { check, ...node } = value;
   // Who knows how a newer release checks its file; that it is newer is told by the caller.
   if (check !== checkOf(node) && node.format <= DATA_FORMAT) {
-    throw new RefusedError(`${path} is damaged: it does not match its check. Restore it from a backup`);
+    throw new RefusedError(
+      `${path} is damaged: it does not match its check. Restore it from a backup, ${OR_SALVAGE}`,
+    );
   }
   return node;
 }

@@ -3,7 +3,7 @@
  * are verified by the scan; damage inside a sealed segment shows here and stops the start, because a hole in
  * the history would silently change everything after it.
  */
-import { DamageError } from "../base/errors.ts";
+import { DamageError, OR_SALVAGE } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import { cutsAfter } from "../segment/cut.ts";
 import { readSegmentHead, SEGMENT_HEAD_BYTES } from "../segment/segment-head.ts";
@@ -42,7 +42,10 @@ export async function replay(options: ReplayOptions): Promise<number> {
     count += await replaySegment(options, segment);
   }
   if (index.appliedIndex < through) {
-    throw new DamageError(`the log could be replayed to entry ${index.appliedIndex} only, not to ${through}`);
+    throw new DamageError(
+      `the log could be replayed to entry ${index.appliedIndex} only, not to ${through}. ` +
+        `Restore its files, ${OR_SALVAGE}`,
+    );
   }
   return count;
 }
@@ -56,7 +59,9 @@ async function replaySegment(
     await file.read(head, 0);
     const reading = readSegmentHead(head);
     if (reading.kind !== "head") {
-      throw new DamageError(`the head of ${options.files.path(segment.id)} is damaged`);
+      throw new DamageError(
+        `the head of ${options.files.path(segment.id)} is damaged. Restore the file, ${OR_SALVAGE}`,
+      );
     }
     const start = { index: segment.firstIndex, chain: reading.head.chain };
     const scan = scanSegment(file, start, segment.bytes);
@@ -66,7 +71,8 @@ async function replaySegment(
       if (step.done) {
         if (step.value.kind === "end") return count;
         throw new DamageError(
-          `entry ${step.value.index} in ${options.files.path(segment.id)} is damaged: ${step.value.reason}`,
+          `entry ${step.value.index} in ${options.files.path(segment.id)} is damaged: ` +
+            `${step.value.reason}. Restore the file, ${OR_SALVAGE}`,
         );
       }
       if (step.value.header.index > options.through) return count;

@@ -3,7 +3,7 @@
  * so that the next start replays nothing. Everything above works with the members; everything below is joined
  * here.
  */
-import { RefusedError } from "../base/errors.ts";
+import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";
 import { isOutOfSpace } from "../ports/disk.ts";
 import type { DirectoryLock, Disk } from "../ports/disk.ts";
@@ -198,7 +198,7 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
     if (recovered.lastTerm > vote.vote.term) {
       throw new RefusedError(
         `the log of ${directory} reaches term ${recovered.lastTerm}, its vote only ${vote.vote.term}: ` +
-          "the vote file is older than the log. Restore both from the same moment",
+          `the vote file is older than the log. Restore both from the same moment, ${OR_SALVAGE}`,
       );
     }
     const index = await openIndex({
@@ -211,7 +211,7 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
     if (index.appliedIndex > recovered.lastIndex) {
       throw new RefusedError(
         `the index of ${directory} has applied entry ${index.appliedIndex}, but the log ends at ` +
-          `${recovered.lastIndex}: segment files are missing. Restore them`,
+          `${recovered.lastIndex}: segment files are missing. Restore them, ${OR_SALVAGE}`,
       );
     }
     // Before the log gets a byte: from then on the mark is never missing.

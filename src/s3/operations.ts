@@ -34,6 +34,19 @@ export type S3Operation =
   | "AbortMultipartUpload"
   | "ListParts";
 
+/** Those that change something: a node that only reads refuses them. */
+export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
+  "CreateBucket",
+  "DeleteBucket",
+  "DeleteObjects",
+  "PutObject",
+  "DeleteObject",
+  "CreateMultipartUpload",
+  "UploadPart",
+  "CompleteMultipartUpload",
+  "AbortMultipartUpload",
+]);
+
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
 export type MissingOperation =
   | "CopyObject"

@@ -308,9 +308,24 @@ export type NodeStatus = {
   readonly cacheBytes: number;
   readonly cacheEntries: number;
   readonly diskFreeBytes: number;
-  readonly writesRefused: "none" | "bodies" | "allButDeletes";
+  readonly writesRefused: "none" | "bodies" | "allButDeletes" | "all";
   /** How far the wall clock moved ahead of the monotonic one since the start; negative if it fell behind. */
   readonly clockSkewMs: number;
+  /** Only of a node that was started with `--salvage` and reads what is left. */
+  readonly salvage?: SalvageStatus;
+};
+
+export type SalvageStatus = {
+  readonly appliedIndex: number;
+  readonly source: "index" | "log";
+  /** Places of the log that are damaged, as far as the start looked. */
+  readonly damages: number;
+  /** Entries that are not in what is served; `lastIndex` is undefined where nothing tells it. */
+  readonly lost:
+    | { readonly firstIndex: number; readonly lastIndex: number | undefined; readonly bytes: number }
+    | undefined;
+  /** The same and all else that was found, for people. */
+  readonly report: readonly string[];
 };
 
 export interface Service {

@@ -1,7 +1,9 @@
 /** The service over one storage node: joins its parts and tells how it is. */
 import type { Random } from "../ports/random.ts";
-import type { StorageNode } from "../replica/storage-node.ts";
-import type { NodeStatus, Service } from "./api.ts";
+import { READ_ONLY, reportLines } from "../replica/salvage-report.ts";
+import type { SalvageReport } from "../replica/salvage-report.ts";
+import type { ServingNode } from "../replica/serving-node.ts";
+import type { NodeStatus, SalvageStatus, Service } from "./api.ts";
 import { Bodies } from "./bodies.ts";
 import { Buckets } from "./buckets.ts";
 import { Identities } from "./identities.ts";
@@ -13,10 +15,10 @@ export class StoreService implements Service {
   readonly objects: Objects;
   readonly uploads: Uploads;
   readonly identities: Identities;
-  readonly #node: StorageNode;
+  readonly #node: ServingNode;
 
   constructor(
-    node: StorageNode,
+    node: ServingNode,
     options: {
       readonly root: { readonly accessKey: string; readonly secretKey: string };
       readonly random: Random;
@@ -35,15 +37,16 @@ export class StoreService implements Service {
   }
 
   status(): NodeStatus {
-    const { replica, index, state, cache, guard, logClock, node } = this.#node;
+    const { replica, index, state, cache, guard, logClock, node, salvage } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
     const { failure } = replica;
-    const reason = failure instanceof Error ? failure.message : index.failing;
+    const trouble = failure instanceof Error ? failure.message : index.failing;
     return {
       nodeId: node.nodeId,
-      ready: !failed,
-      reason,
+      // Whoever asks sends writes next: those belong to another node.
+      ready: !failed && salvage === undefined,
+      reason: trouble ?? (salvage === undefined ? undefined : READ_ONLY),
       term: replica.term,
       commitIndex: replica.commitIndex,
       appliedIndex: replica.appliedIndex,
@@ -56,6 +59,12 @@ export class StoreService implements Service {
       diskFreeBytes: guard.freeBytes,
       writesRefused: guard.refusal,
       clockSkewMs: logClock.skewMs,
+      ...(salvage === undefined ? {} : { salvage: salvageStatus(salvage) }),
     };
   }
+}
+
+function salvageStatus(report: SalvageReport): SalvageStatus {
+  const { appliedIndex, source, damages, lost } = report;
+  return { appliedIndex, source, damages: damages.length, lost, report: reportLines(report) };
 }

@@ -4,7 +4,7 @@
  * and at most a few milliseconds behind; exact after a clean stop. A first start writes a mark before the log
  * gets its first byte, so a log without one has lost it: then every record counts as acknowledged.
  */
-import { RefusedError } from "../base/errors.ts";
+import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { logIndex } from "../base/units.ts";
 import type { LogIndex } from "../base/units.ts";
@@ -91,7 +91,7 @@ function decodeMark(payload: Buffer | undefined): LogIndex | undefined {
 
 const ADVICE =
   'run "thermocline verify"; if it finds nothing else, put an empty file there: then every entry counts as ' +
-  "acknowledged, and a start that cannot read one of them refuses";
+  `acknowledged, and a start that cannot read one of them refuses; ${OR_SALVAGE}`;
 
 function bothSlotsBad(path: string): RefusedError {
   return new RefusedError(

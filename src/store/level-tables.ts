@@ -64,9 +64,13 @@ function readHandle(reader: ByteReader): Handle {
 function blockIsSound(bytes: Buffer, { offset, size }: Handle): boolean {
   const end = offset + size;
   if (end + BLOCK_TRAILER_BYTES > bytes.length) return false;
-  const rotated = (bytes.readUInt32LE(end + 1) - MASK_DELTA) >>> 0;
-  const stored = ((rotated >>> 17) | (rotated << 15)) >>> 0;
-  return crc32c(bytes.subarray(offset, end + 1)) === stored;
+  return crc32c(bytes.subarray(offset, end + 1)) === unmasked(bytes.readUInt32LE(end + 1));
+}
+
+/** LevelDB stores checksums turned and shifted, because it also takes checksums of what holds checksums. */
+export function unmasked(stored: number): number {
+  const rotated = (stored - MASK_DELTA) >>> 0;
+  return ((rotated >>> 17) | (rotated << 15)) >>> 0;
 }
 
 /**

@@ -5,7 +5,7 @@
  * below it is damage, and the store refuses to start rather than lose it silently (RULES.md R10).
  */
 import { crc32c } from "../base/crc.ts";
-import { RefusedError } from "../base/errors.ts";
+import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import { logIndex, term } from "../base/units.ts";
 import type { LogIndex, Term } from "../base/units.ts";
 import { systemErrorCode } from "../ports/disk.ts";
@@ -84,7 +84,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   if (lastIndex < (options.ackedIndex ?? 0)) {
     throw new RefusedError(
       `the log ends at entry ${lastIndex}, but entries up to ${options.ackedIndex} were acknowledged: ` +
-        `segment files are missing or damaged in ${files.directory}. Restore them from a copy`,
+        `segment files are missing or damaged in ${files.directory}. Restore them from a copy, ${OR_SALVAGE}`,
     );
   }
   return {
@@ -98,7 +98,9 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
 }
 
 function refuseMissing(path: string): never {
-  throw new RefusedError(`segment file ${path} is missing, but later ones are there. Restore it`);
+  throw new RefusedError(
+    `segment file ${path} is missing, but later ones are there. Restore it, ${OR_SALVAGE}`,
+  );
 }
 
 type Recovered =
@@ -126,7 +128,10 @@ async function recoverSegment(
   }
   const { firstIndex, chain } = head.head;
   if (head.head.id !== id || firstIndex !== progress.nextIndex || !sameChain(chain, progress.chain)) {
-    throw new RefusedError(`${path} does not continue the segment before it: it belongs to another log`);
+    throw new RefusedError(
+      `${path} does not continue the segment before it: it belongs to another log. ` +
+        `Restore the file, ${OR_SALVAGE}`,
+    );
   }
   const trailer = await readTrailerOf(file, size);
   if (trailer !== undefined && (await isSealed(options, file, { id, size, trailer }))) {
@@ -193,7 +198,9 @@ async function takeSealed(
 ): Promise<Recovered> {
   const { id, trailer, size } = found;
   if (trailer.firstIndex !== progress.nextIndex) {
-    throw new RefusedError(`the footer of ${found.path} does not belong to its head. Restore the file`);
+    throw new RefusedError(
+      `the footer of ${found.path} does not belong to its head. Restore the file, ${OR_SALVAGE}`,
+    );
   }
   const bytes = size - TRAILER_BYTES - trailer.tableBytes;
   progress.lastTerm = await termOfLast(file, trailer, bytes, progress.lastTerm);
@@ -309,7 +316,7 @@ async function dropTail(options: RecoveryOptions, tail: Tail, progress: Progress
       ackedIndex === Infinity ? "the mark is empty: all count as acknowledged" : `up to ${ackedIndex}`;
     throw new RefusedError(
       `entry ${progress.nextIndex} in ${options.files.path(tail.id)} was acknowledged and is damaged ` +
-        `(${tail.reason}; acknowledged: ${known}). Restore the file from a copy`,
+        `(${tail.reason}; acknowledged: ${known}). Restore the file from a copy, ${OR_SALVAGE}`,
     );
   }
   await truncate(options, tail, progress);

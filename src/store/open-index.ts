@@ -41,11 +41,12 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex>
 /** The machine cannot, which says nothing about the files. */
 const NOT_DAMAGE = new Set(["EMFILE", "EACCES", "ENOMEM"]);
 
-type Attempt =
+export type Attempt =
   | { readonly kind: "opened"; readonly index: OpenedIndex }
   | { readonly kind: "broken"; readonly reason: string };
 
-async function tryOpen(options: OpenIndexOptions): Promise<Attempt> {
+/** Opens it only if everything that can be checked is sound, and changes nothing otherwise. */
+export async function tryOpen(options: OpenIndexOptions): Promise<Attempt> {
   const damagedTable = await checkTables(options.disk, options.directory);
   if (damagedTable !== undefined) return { kind: "broken", reason: damagedTable };
   let store: IndexStore;

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc.ts";
 import { DamageError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 import type { DiskFile } from "../ports/disk.ts";
 import {
   BLOCK_BYTES,
@@ -68,7 +69,12 @@ export class RecordReader {
   }
 
   async #use<Result>(segmentId: number, work: (file: DiskFile) => Promise<Result>): Promise<Result> {
-    return await this.#reads.run(() => this.#files.use(segmentId, work));
+    try {
+      return await this.#reads.run(() => this.#files.use(segmentId, work));
+    } catch (error) {
+      if (systemErrorCode(error) !== "ENOENT") throw error;
+      throw new DamageError(`${this.#files.path(segmentId)} is missing`, { cause: error });
+    }
   }
 
   /** Bytes [start, end) of the body of one chunk record. */

@@ -3,7 +3,7 @@
  * stable before a vote is released (RULES.md R8); two bad slots mean that this node may have voted for
  * somebody it no longer remembers, and it refuses to take part.
  */
-import { RefusedError } from "../base/errors.ts";
+import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { term } from "../base/units.ts";
 import type { Term } from "../base/units.ts";
@@ -67,6 +67,6 @@ function decodeVote(payload: Buffer): Vote {
 function bothSlotsBad(path: string): RefusedError {
   return new RefusedError(
     `both slots of ${path} are damaged: this node may have voted and forgotten it. ` +
-      "Restore the file from a backup of this very moment, or rejoin as a new node",
+      `Restore the file from a backup of this very moment, or rejoin as a new node, ${OR_SALVAGE}`,
   );
 }

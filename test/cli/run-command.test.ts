@@ -92,6 +92,20 @@ describe("dev and server", () => {
     ]);
   });
 
+  test.each(["dev", "server"])("%s reads only with --salvage, and that is no setting", async (command) => {
+    const salvages = async (argv: readonly string[], env = {}): Promise<readonly unknown[]> =>
+      (await run([command, ...argv], { env: { ...rootPair, ...env } })).servers.map(
+        ({ options }) => options.salvage,
+      );
+    expect(await salvages([])).toEqual([false]);
+    expect(await salvages(["--salvage"])).toEqual([true]);
+    expect(await salvages(["--salvage", "--region=eu-west-1"])).toEqual([true]);
+    expect(await salvages(["--salvage=true"])).toEqual([]);
+    expect(await salvages([], { THERMOCLINE_SALVAGE: "true" })).toEqual([]);
+    const { out } = await run(["help", command]);
+    expect(out).toMatch(/^ +--salvage /m);
+  });
+
   test("server refuses to start without the root pair", async () => {
     const { exitCode, err, servers } = await run(["server"]);
     expect({ exitCode, servers }).toEqual({ exitCode: 2, servers: [] });

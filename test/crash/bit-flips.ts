@@ -1,7 +1,8 @@
 /**
  * Single flipped bits, anywhere in a data directory. Each must be harmless, mended (an index made anew, a
  * footer written again), or named: at the start, at the read of what it hit, and by `verify`. Never a lost
- * write without a word, never a wrong byte, never an older vote.
+ * write without a word, never a wrong byte, never an older vote; and always read-only with `--salvage`, which
+ * changes nothing.
  */
 import { cp, open, readdir, rm, stat } from "node:fs/promises";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
@@ -11,6 +12,7 @@ import { verifyStore } from "../../src/replica/verify-store.ts";
 import { readTrailer, TRAILER_BYTES } from "../../src/segment/footer.ts";
 import { SEGMENT_HEAD_BYTES } from "../../src/segment/segment-head.ts";
 import { SimRandom } from "../sim/sim-random.ts";
+import { judgeSalvage } from "./judge-salvage.ts";
 import { fillDirectory, judge, scratchDirectory } from "./real-directory.ts";
 import type { Judgement } from "./real-directory.ts";
 
@@ -42,6 +44,7 @@ export async function runBitFlips(options: {
       const copy = `${scratch.path}/copy`;
       await cp(filled.path, copy, { recursive: true });
       const flip = await flipBit(copy, places, new SimRandom(`flip ${seed} ${at}`));
+      const read = await judgeSalvage(filled, copy);
       const sound = await verifies(copy);
       const { outcome, named, wrong } = await judge(filled, copy);
       counts.tried++;
@@ -49,7 +52,11 @@ export async function runBitFlips(options: {
       row[outcome] = (row[outcome] ?? 0) + 1;
       const silent = sound && mustBeNamed(flip.place) ? ["verify found nothing"] : [];
       const nameless = outcome !== "intact" && named === "" ? ["the damage has no name"] : [];
-      const all = [...wrong, ...silent, ...nameless];
+      // Whoever is refused must learn how to get at the rest, and whoever is not has lost nothing.
+      const refused = outcome === "refused" && read.outcome !== "refused";
+      const helpless = refused && !named.includes("--salvage") ? [`no way out of: ${named}`] : [];
+      const lost = outcome !== "refused" && read.outcome !== "all" ? [`--salvage: ${read.outcome}`] : [];
+      const all = [...wrong, ...read.wrong, ...silent, ...nameless, ...helpless, ...lost];
       if (all.length > 0) counts.failures.push({ directory: seed, flip: `${at}: ${flip.text}`, wrong: all });
       await rm(copy, { recursive: true });
     }

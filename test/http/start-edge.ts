@@ -82,7 +82,9 @@ function stop(server: Server): Promise<void> {
   });
 }
 
-export type StartOptions = Partial<Pick<EdgeOptions, "domain" | "region" | "accessLog" | "clock">> & {
+export type StartOptions = Partial<
+  Pick<EdgeOptions, "domain" | "region" | "accessLog" | "clock" | "readOnly">
+> & {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
 };
@@ -106,6 +108,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
     random: { bytes: (count) => randomBytes(count) },
     logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     telemetry: TELEMETRY,
+    readOnly: options.readOnly,
     accessLog: options.accessLog ?? false,
     appliedIndex: () => service.world.appliedIndex,
     onFatal: (error) => fatal.push(error),

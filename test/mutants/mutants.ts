@@ -22,6 +22,7 @@ const damagedReads = ["test/crash/damaged-reads.test.ts"];
 const order = ["test/crash/order-of-effects.test.ts"];
 const bitFlips = ["test/crash/bit-flips.test.ts"];
 const clocks = ["test/replica/log-clock.test.ts", "test/replica/clock-jumps.test.ts"];
+const salvageTests = ["test/crash/salvage-directory.test.ts"];
 
 const log: readonly Mutant[] = [
   {
@@ -406,4 +407,55 @@ const time: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...log, ...recovery, ...index, ...reads, ...state, ...time];
+const salvage: readonly Mutant[] = [
+  {
+    name: "salvage-opens-index-in-place",
+    what: "the read-only start lets LevelDB write where nothing may change",
+    file: "src/replica/salvage-state.ts",
+    find: "const path = await scratch.shadowIndex(`${options.directory}/index`);",
+    replace: "const path = `${options.directory}/index`;",
+    killedBy: salvageTests,
+  },
+  {
+    name: "salvage-links-every-table",
+    what: "LevelDB writes through a link over a table of the damaged directory",
+    file: "src/adapters/scratch-directory.ts",
+    find: "if (table !== undefined && manifest.tables.has(Number(table))) {",
+    replace: "if (table !== undefined) {",
+    killedBy: salvageTests,
+  },
+  {
+    name: "salvage-beside-a-server",
+    what: "the read-only start locks a file of its own and reads what a server is writing",
+    file: "src/adapters/scratch-directory.ts",
+    find: 'await fs.symlink(original, join(shadow, "LOCK"));',
+    replace: "",
+    killedBy: salvageTests,
+  },
+  {
+    name: "salvage-shows-half-an-entry",
+    what: "an entry that could not be applied leaves some of its effects in what is served",
+    file: "src/replica/salvage-state.ts",
+    find: "through: first.end.index - 1 }",
+    replace: "through: EVERYTHING }",
+    killedBy: salvageTests,
+  },
+  {
+    name: "salvage-hides-what-is-lost",
+    what: "entries behind a damage are missing, and the report says that none is",
+    file: "src/replica/salvage-node.ts",
+    find: "if (known >= firstIndex) return { firstIndex, lastIndex: known, bytes };",
+    replace: "if (known >= firstIndex) return undefined;",
+    killedBy: ["test/crash/salvage.test.ts"],
+  },
+];
+
+export const mutants: readonly Mutant[] = [
+  ...log,
+  ...recovery,
+  ...index,
+  ...reads,
+  ...state,
+  ...time,
+  ...salvage,
+];
