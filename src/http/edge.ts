@@ -37,6 +37,8 @@ export class Edge {
   readonly consistency: "linearizable" | "salvage";
   /** Requests whose answer is not complete yet. */
   inFlight = 0;
+  /** Requests that met stored bytes which do not match their checksum; each has a line in the log. */
+  damagedReads = 0;
   isDraining = false;
   connections = 0;
   /** Sockets above the limit on connections. */

@@ -165,6 +165,9 @@ export function createMetrics(edge: Edge): Metrics {
     ["http_connections", "Open connections", () => edge.connections],
     ...statusReadings(() => edge.service.status()),
   ]);
+  registerCounters(registry, [
+    ["damaged_reads_total", "Requests that met bytes at rest which are damaged", () => edge.damagedReads],
+  ]);
   registerTelemetry(registry, edge.options.telemetry);
   return {
     contentType: registry.contentType,

@@ -41,10 +41,11 @@ export function toS3Error(exchange: Exchange, error: unknown): S3Error {
     });
   }
   if (error instanceof DamageError) {
+    exchange.edge.damagedReads++;
     logError(exchange, "damaged data", error);
     const message =
       "The stored bytes do not match their checksum and were not sent; the server's log says more.";
-    return s3Error("InternalError", { message, cause: error });
+    return s3Error("ServiceUnavailable", { message, cause: error });
   }
   logError(exchange, "internal error", error);
   if (error instanceof InvariantError) exchange.edge.options.onFatal(error);

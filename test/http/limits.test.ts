@@ -8,7 +8,7 @@ import { InvariantError } from "../../src/base/assert.ts";
 import { BusyError, DamageError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
 import { elementOf, rawHead, send } from "./client.ts";
 import { startEdge } from "./start-edge.ts";
-import type { StartedEdge, StartOptions } from "./start-edge.ts";
+import type { LogLine, StartedEdge, StartOptions } from "./start-edge.ts";
 
 const MIB = 1024 * 1024;
 
@@ -34,6 +34,16 @@ async function until(condition: () => boolean): Promise<void> {
   for (let waited = 0; !condition() && waited < 200; waited++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** One damaged read: counted, and told in the log with the object it was found in. */
+async function expectAlarm(adminPort: number, logLines: readonly LogLine[]): Promise<void> {
+  const { text } = await send(adminPort, { url: "/-/metrics", credentials: null });
+  expect(text).toMatch(/^thermocline_damaged_reads_total 1$/m);
+  const alarms = logLines.filter(({ level }) => level === "error");
+  expect(alarms).toHaveLength(1);
+  expect(alarms[0]).toMatchObject({ message: "damaged data", fields: { path: "/bucket/large" } });
+  expect(alarms[0]?.fields["error"]).toContain("block 7");
 }
 
 describe("limits", () => {
@@ -101,17 +111,18 @@ describe("limits", () => {
     }),
   );
 
-  test("damage found before the first byte is an error answer", () =>
-    withEdge({}, async ({ port, service }) => {
+  test("damage found before the first byte is an error answer, and an alarm", () =>
+    withEdge({}, async ({ port, adminPort, service, logLines }) => {
       await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(3 * MIB) });
       service.world.failure = { on: "read", error: new DamageError("block 7") };
       const answer = await send(port, { url: "/bucket/large" });
-      expect([answer.status, answer.code]).toEqual([500, "InternalError"]);
+      expect([answer.status, answer.code]).toEqual([503, "ServiceUnavailable"]);
       expect(answer.text).toContain("checksum");
+      await expectAlarm(adminPort, logLines);
     }));
 
   test("damage found in the middle cuts the connection", () =>
-    withEdge({}, async ({ port, service, edge }) => {
+    withEdge({}, async ({ port, adminPort, service, edge, logLines }) => {
       await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(3 * MIB) });
       let reads = 0;
       service.world.onRead = async () => {
@@ -119,6 +130,7 @@ describe("limits", () => {
       };
       await expect(send(port, { url: "/bucket/large" })).rejects.toThrow(/aborted|hang up|ECONNRESET/);
       await until(() => edge.inFlight() === 0);
+      await expectAlarm(adminPort, logLines);
     }));
 
   test("a reader that leaves ends the reading", () =>
