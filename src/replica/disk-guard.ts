@@ -24,7 +24,8 @@ const RESERVE_RETRY_MS_MAX = 10_000;
 
 /** The file's name in the data directory. */
 export const RESERVE = "reserve";
-const PROBE = "probe";
+/** Another one, there for a moment only. */
+export const PROBE = "probe";
 
 export type Refusal = "none" | "bodies" | "allButDeletes";
 
@@ -121,10 +122,7 @@ export class DiskGuard {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { disk, directory } = this.#options;
     const startMs = this.#options.clock.monotonicMs();
-    // Of a process that died over it.
-    await disk.remove(`${directory}/${PROBE}`);
     while (!signal.aborted) {
       try {
         await this.check();

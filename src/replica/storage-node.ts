@@ -24,7 +24,7 @@ import type { StateIndex } from "../store/state-index.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
-import { DiskGuard, RESERVE, expectRoom } from "./disk-guard.ts";
+import { DiskGuard, PROBE, RESERVE, expectRoom } from "./disk-guard.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { LogClock } from "./log-clock.ts";
@@ -180,6 +180,8 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
   try {
     const node = await openNodeFile({ disk, random, directory, nodeId, segmentBytes });
     await disk.makeDirectory(`${directory}/log`);
+    // Of a process that died over it.
+    await disk.remove(`${directory}/${PROBE}`);
     const files = new SegmentFiles(disk, `${directory}/log`);
     await AckedFile.refuseMissing(disk, { path: `${directory}/acked`, log: files });
     const vote = await VoteFile.open(disk, `${directory}/vote`);
