@@ -2,6 +2,7 @@
  * Planted bugs: each is one change of one line of the store that a tired person could make, and the fast
  * tests that must notice it. `find` stands exactly once in `file`.
  */
+import { failures } from "./failure-mutants.ts";
 
 export type Mutant = {
   readonly name: string;
@@ -458,4 +459,5 @@ export const mutants: readonly Mutant[] = [
   ...state,
   ...time,
   ...salvage,
+  ...failures,
 ];
