@@ -42,17 +42,42 @@ export class Bodies {
     return { kind: "bytes", bytes, crc32c: check };
   }
 
-  /** Proposes a command that names a body, and gives the body up if the command was refused. */
-  async propose(command: Command, body: PutBody): Promise<CommandResult> {
+  /** Proposes the command that names a body, and gives the body up if that is refused or fails. */
+  async propose<Put extends HasBody>(put: Put, commandOf: CommandOf<Put>): Promise<CommandResult> {
     try {
-      const result = await this.#log.propose(command);
-      if (result.kind !== "objectPut" && result.kind !== "partPut") giveUp(body);
+      const result = await this.#log.propose(commandOf(put, this.commandBody(put.body)));
+      if (!isTaken(result)) giveUp(put.body);
       return result;
     } catch (error) {
-      giveUp(body);
+      giveUp(put.body);
       throw error;
     }
   }
+
+  /** The same of several, in one entry. */
+  async proposeTogether<Put extends HasBody>(
+    puts: readonly Put[],
+    commandOf: CommandOf<Put>,
+  ): Promise<readonly CommandResult[]> {
+    try {
+      const commands = puts.map((put) => commandOf(put, this.commandBody(put.body)));
+      const results = await this.#log.proposeTogether(commands);
+      results.forEach((result, at) => {
+        if (!isTaken(result)) giveUp((puts[at] as Put).body);
+      });
+      return results;
+    } catch (error) {
+      for (const { body } of puts) giveUp(body);
+      throw error;
+    }
+  }
+}
+
+type HasBody = { readonly body: PutBody };
+type CommandOf<Put> = (put: Put, body: CommandBody) => Command;
+
+function isTaken({ kind }: CommandResult): boolean {
+  return kind === "objectPut" || kind === "partPut";
 }
 
 /** Harmless after a put of unknown outcome: a body that is named stays. */

@@ -7,7 +7,14 @@ import type { ObjectReader } from "../store/object-reader.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { checksumOfCode } from "../state/attributes.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
-import type { Chunk, Command, CommandResult, PutObject, WriteCondition } from "../state/command.ts";
+import type {
+  Chunk,
+  Command,
+  CommandBody,
+  CommandResult,
+  PutObject,
+  WriteCondition,
+} from "../state/command.ts";
 import { keys, prefixRange } from "../state/keys.ts";
 import { parseObjectHead } from "../state/object-row.ts";
 import type { StoredObject } from "../state/stored-object.ts";
@@ -78,24 +85,12 @@ export class Objects implements ObjectService {
   }
 
   async put(input: PutObjectInput): Promise<PutOutcome> {
-    return putOutcome(await this.#bodies.propose(this.#command(input), input.body));
+    return putOutcome(await this.#bodies.propose(input, commandOf));
   }
 
   async putMany(inputs: readonly PutObjectInput[]): Promise<readonly PutOutcome[]> {
-    const results = await this.#log.proposeTogether(inputs.map((input) => this.#command(input)));
+    const results = await this.#bodies.proposeTogether(inputs, commandOf);
     return results.map(putOutcome);
-  }
-
-  #command(input: PutObjectInput): PutObject {
-    return {
-      kind: "putObject",
-      bucket: input.bucket,
-      key: input.key,
-      etag: input.etag,
-      attributes: input.attributes,
-      body: this.#bodies.commandBody(input.body),
-      condition: input.condition,
-    };
   }
 
   async delete(target: {
@@ -131,6 +126,11 @@ export class Objects implements ObjectService {
       close: () => iterator.close(),
     };
   }
+}
+
+function commandOf(input: PutObjectInput, body: CommandBody): PutObject {
+  const { bucket, key, etag, attributes, condition } = input;
+  return { kind: "putObject", bucket, key, etag, attributes, body, condition };
 }
 
 function listed([key, row]: readonly [string, string], prefixLength: number): ListedObject {

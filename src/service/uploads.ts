@@ -92,9 +92,7 @@ export class Uploads implements UploadService {
     readonly checksum: StoredChecksum | undefined;
     readonly body: PutBody;
   }): Promise<{ readonly kind: "put" } | { readonly kind: "noSuchUpload" }> {
-    const { body, ...rest } = input;
-    const command = { kind: "putPart" as const, ...rest, body: this.#bodies.commandBody(body) };
-    const result = await this.#bodies.propose(command, body);
+    const result = await this.#bodies.propose(input, (put, body) => ({ kind: "putPart", ...put, body }));
     if (result.kind === "noSuchUpload") return { kind: "noSuchUpload" };
     return result.kind === "partPut" ? { kind: "put" } : unexpected(result);
   }

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
-import type { PutBody } from "../../src/service/api.ts";
+import { BusyError } from "../../src/base/errors.ts";
+import type { PutBody, PutObjectInput } from "../../src/service/api.ts";
 import { settled } from "../store/manual-clock.ts";
 import { newMachine, openNode, openNodeWithBucket } from "./node-world.ts";
 import type { NodeWorld } from "./node-world.ts";
@@ -138,6 +139,50 @@ describe("bodies", () => {
     expect(await objects.put({ ...head, body: refused })).toEqual({ kind: "noSuchBucket" });
     await settled();
     expect((await rowsLeft(world, ["stage/"])).length).toBe(0);
+    await world.clock.advance(15 * SECOND);
+    expect(await rowsLeft(world, BODY_ROWS)).toEqual([]);
+    expect(liveBytes(world)).toBe(0);
+  });
+
+  test("of a group of puts are gone at once, those whose put was refused", async () => {
+    await using world = await openNodeWithBucket();
+    const { objects } = world.service;
+    const put = async (bucket: string, key: string): Promise<PutObjectInput> => ({
+      bucket,
+      key,
+      etag: "e",
+      attributes: NO_ATTRIBUTES,
+      body: await written(world, MIB),
+      condition: none,
+    });
+    const inputs = [await put("b", "k1"), await put("absent", "k2"), await put("b", "k3")];
+    expect((await objects.putMany(inputs)).map(({ kind }) => kind)).toEqual(["put", "noSuchBucket", "put"]);
+    await settled();
+    expect(await rowsLeft(world, ["stage/"])).toEqual([]);
+    expect(await rowsLeft(world, ["reap/"])).toHaveLength(1);
+    await world.clock.advance(15 * SECOND);
+    expect(await rowsLeft(world, ["body/"])).toHaveLength(2);
+    expect(liveBytes(world)).toBe(2 * MIB);
+  });
+
+  test("one of whose chunks failed are gone as soon as somebody puts them", async () => {
+    await using world = await openNodeWithBucket(newMachine(), { pendingBytesMax: MIB });
+    const { objects } = world.service;
+    const head = { bucket: "b", key: "k", etag: "e", attributes: NO_ATTRIBUTES, condition: none };
+    for (const group of [false, true]) {
+      const writer = objects.startBody();
+      await writer.write(Buffer.alloc(1000));
+      await settled();
+      expect(await rowsLeft(world, ["stage/"])).toHaveLength(1);
+      const chunks = Array.from({ length: 3 }, () => writer.write(Buffer.alloc(MIB)));
+      await Promise.allSettled(chunks);
+      await writer.settled();
+      const input = { ...head, body: { kind: "written", writer } } as const;
+      const putting = group ? objects.putMany([input]) : objects.put(input);
+      await expect(putting).rejects.toThrow(BusyError);
+      await settled();
+      expect(await rowsLeft(world, ["stage/"])).toEqual([]);
+    }
     await world.clock.advance(15 * SECOND);
     expect(await rowsLeft(world, BODY_ROWS)).toEqual([]);
     expect(liveBytes(world)).toBe(0);
