@@ -273,7 +273,7 @@ Thermocline serves what is left at ${endpoint}. Copy it into a new store, bucket
 credentials of this one:
 
   aws --endpoint-url ${endpoint} s3 sync s3://BUCKET ./BUCKET
-  rclone copy --s3-endpoint ${endpoint} :s3:BUCKET new:BUCKET
+  rclone copy --s3-provider Other --s3-env-auth --s3-endpoint ${endpoint} :s3:BUCKET new:BUCKET
 
 Keep ${report.directory} as it is until the copy was checked. Stop with Ctrl-C.
 `;

@@ -60,14 +60,14 @@ export async function salvageState(options: SalvageStateOptions, parts: Parts): 
 
 async function fromLog(options: SalvageStateOptions, parts: Parts, reason: string): Promise<SalvagedState> {
   const state = await settled(options, parts, () => freshIndex(options, parts));
-  return { ...state, source: "log", notes: [`the index cannot be believed: ${reason}`] };
+  return { ...state, notes: [`the index cannot be believed: ${reason}`] };
 }
 
 /** The state from the index and what follows it, or why the index is of no use. */
 async function fromShadow(options: SalvageStateOptions, parts: Parts): Promise<SalvagedState | string> {
   try {
     const state = await settled(options, parts, () => shadowedIndex(options, parts));
-    return { ...state, source: "index", notes: [] };
+    return { ...state, notes: [] };
   } catch (error) {
     if (!isOfIndex(error)) throw error;
     return error.message;
@@ -84,7 +84,7 @@ function isOfIndex(error: unknown): error is Error {
   return error instanceof Error && BAD_INDEX.has(systemErrorCode(error) ?? "");
 }
 
-type Attempt = Pick<SalvagedState, "opened" | "end" | "close">;
+type Attempt = Omit<SalvagedState, "notes">;
 
 /** Half of an entry that could not be applied may be in the state: then it is made once more, without it. */
 async function settled(
@@ -150,7 +150,7 @@ async function replayed(
     const end = await replayWhole({ opened, files, segmentBytesMax, clock, through: from.through });
     await opened.index.flushedThrough(opened.index.appliedIndex);
     opened.cache.filling = true;
-    return { opened, end, close };
+    return { opened, end, close, source: from.index.appliedIndex === 0 ? "log" : "index" };
   } catch (error) {
     await close();
     throw error;

@@ -2,7 +2,7 @@
  * The read-only start (`--salvage`) and all that is not the log: the small files, the index, the lock, and
  * directories that are none. Nothing in them changes, not even a time.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -106,6 +106,14 @@ describe("the index", () => {
     await flipBit(`${world.directory}/index/${name}`, 10);
     await using salvaged = await salvage(world.directory);
     expect(salvaged.report.source).toBe("log");
+    expect(await differences(salvaged.service, world.objectsAt(world.lastEntry))).toEqual([]);
+  });
+
+  test("that is gone is made from the log in pieces, if memory does not hold it at once", async () => {
+    await using world = await filledWorld();
+    await rm(`${world.directory}/index`, { recursive: true });
+    await using salvaged = await salvage(world.directory, { overlayRowsMax: 8 });
+    expect(salvaged.report).toMatchObject({ source: "log", lost: undefined });
     expect(await differences(salvaged.service, world.objectsAt(world.lastEntry))).toEqual([]);
   });
 
@@ -263,4 +271,47 @@ describe("the directory", () => {
     }
     expect(existsSync(scratch.path)).toBe(false);
   });
+
+  const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+  /** Mounting needs root, which the project's CI has. */
+  async function mounted(words: readonly string[]): Promise<AsyncDisposable & { readonly path: string }> {
+    const place = await temporaryDirectory();
+    execFileSync("mount", [...words, place.path]);
+    return {
+      path: place.path,
+      [Symbol.asyncDispose]: async () => {
+        execFileSync("umount", ["-l", place.path]);
+        await place[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  test.runIf(isRoot)("on a file system that is mounted read-only is read, without a lock", async () => {
+    await using world = await filledWorld();
+    await using view = await mounted(["--bind", world.directory]);
+    execFileSync("mount", ["-o", "remount,bind,ro", view.path]);
+    await using salvaged = await salvage(view.path);
+    expect(salvaged.report.notes.join()).toContain("mounted read-only");
+    expect(await differences(salvaged.service, world.objectsAt(world.lastEntry))).toEqual([]);
+  });
+
+  test.runIf(isRoot)(
+    "whose state does not fit into the temporary directory is refused with advice",
+    async () => {
+      await using world = await filledWorld();
+      await rm(`${world.directory}/index`, { recursive: true });
+      await using small = await mounted(["-t", "tmpfs", "-o", "size=32k", "tmpfs"]);
+      const kept = process.env["TMPDIR"];
+      try {
+        process.env["TMPDIR"] = small.path;
+        const refused = salvage(world.directory, { overlayRowsMax: 8 });
+        await expect(refused).rejects.toThrow(/there is no room in .*: set TMPDIR to another directory/);
+      } finally {
+        if (kept === undefined) delete process.env["TMPDIR"];
+        else process.env["TMPDIR"] = kept;
+      }
+      expect(await readdir(small.path)).toEqual([]);
+    },
+  );
 });
