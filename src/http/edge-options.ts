@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Random } from "../ports/random.ts";
 import type { Service } from "../service/api.ts";
+import type { Faults } from "./faults.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 export type EdgeLimits = {
@@ -46,4 +47,6 @@ export type EdgeOptions = {
   readonly appliedIndex: () => number;
   /** A broken invariant: the process must not go on. Called at most once per error, and may return. */
   readonly onFatal: (error: Error) => void;
+  /** What requests are to suffer on purpose; a server that is no test's has none. */
+  readonly faults?: Faults;
 };

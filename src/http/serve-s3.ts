@@ -9,10 +9,12 @@ import type { Route, S3Operation } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Faults } from "./faults.ts";
 import { answerHealth } from "./health.ts";
 import type { OperationCounter } from "./operation-counter.ts";
 import { operationTable } from "./operation-table.ts";
 import type { OperationFunction } from "./operation-table.ts";
+import { sufferFault } from "./suffer-fault.ts";
 import type { KnownTarget } from "./target-memo.ts";
 import { getBucketSetting, getObjectSetting } from "./operations/absent-settings.ts";
 
@@ -45,8 +47,47 @@ function routeOf(exchange: Exchange, known: KnownTarget): Route {
 
 export type Serve = (exchange: Exchange) => void | Promise<void>;
 
+function operate(
+  operations: ReadonlyMap<string, Operation>,
+  exchange: Exchange,
+  route: Route,
+): void | Promise<void> {
+  switch (route.kind) {
+    case "operation": {
+      const operation = operations.get(route.name);
+      assert(operation !== undefined, "an operation without a function");
+      exchange.counter = operation.counter;
+      return operation.run(exchange);
+    }
+    case "refused":
+      throw route.error;
+    case "absentBucketSetting":
+      return getBucketSetting(exchange, route.setting);
+    case "absentObjectSetting":
+      return getObjectSetting(exchange, route.setting);
+    default:
+      return unreachable(route);
+  }
+}
+
+/** Faults are looked at once it is known who asks for what, and before anything is done. */
+function operateUnderFaults(
+  faults: Faults,
+  exchange: Exchange,
+  parts: { readonly operations: ReadonlyMap<string, Operation>; readonly route: Route },
+): void | Promise<void> {
+  const { operations, route } = parts;
+  const { bucket, key } = exchange.target;
+  const operation = route.kind === "operation" ? route.name : undefined;
+  const suffering = faults.meet({ operation, bucket, key });
+  if (suffering === undefined) return operate(operations, exchange, route);
+  if (operation !== undefined) exchange.counter = operations.get(operation)?.counter ?? exchange.counter;
+  return sufferFault(exchange, suffering, () => operate(operations, exchange, route));
+}
+
 export function serveS3(edge: Edge): Serve {
   const operations = operationsOf(edge);
+  const { faults } = edge.options;
   return (exchange) => {
     const { incoming } = exchange;
     exchange.headers = requestHeaders(exchange);
@@ -57,21 +98,7 @@ export function serveS3(edge: Edge): Serve {
     if (!target.isVirtualHost && answerHealth(exchange)) return undefined;
     authenticate(exchange);
     const route = routeOf(exchange, known);
-    switch (route.kind) {
-      case "operation": {
-        const operation = operations.get(route.name);
-        assert(operation !== undefined, "an operation without a function");
-        exchange.counter = operation.counter;
-        return operation.run(exchange);
-      }
-      case "refused":
-        throw route.error;
-      case "absentBucketSetting":
-        return getBucketSetting(exchange, route.setting);
-      case "absentObjectSetting":
-        return getObjectSetting(exchange, route.setting);
-      default:
-        return unreachable(route);
-    }
+    if (faults === undefined || faults.isEmpty) return operate(operations, exchange, route);
+    return operateUnderFaults(faults, exchange, { operations, route });
   };
 }

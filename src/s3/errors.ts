@@ -154,6 +154,8 @@ const TABLE = {
 export type S3ErrorCode = keyof typeof TABLE;
 
 export type S3ErrorDetails = {
+  /** Replaces the status of the code: AWS never does, a test of a client may want to. */
+  readonly status?: number;
   /** Replaces the default message where AWS has several for one code. */
   readonly message?: string;
   /** Further elements of the error document, in the order in which they are written. */
@@ -178,7 +180,7 @@ export class S3Error extends Error {
       details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.code = code;
-    this.status = TABLE[code][0];
+    this.status = details.status ?? TABLE[code][0];
     this.fields = details.fields ?? NOTHING;
     this.headers = details.headers ?? NOTHING;
   }

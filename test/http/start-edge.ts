@@ -83,7 +83,7 @@ function stop(server: Server): Promise<void> {
 }
 
 export type StartOptions = Partial<
-  Pick<EdgeOptions, "domain" | "region" | "accessLog" | "clock" | "readOnly">
+  Pick<EdgeOptions, "domain" | "region" | "accessLog" | "clock" | "readOnly" | "faults">
 > & {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
@@ -112,6 +112,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
     accessLog: options.accessLog ?? false,
     appliedIndex: () => service.world.appliedIndex,
     onFatal: (error) => fatal.push(error),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
   });
   const server = createServer(edge.serverOptions);
   const adminServer = createServer(edge.serverOptions);
