@@ -363,12 +363,34 @@ function tooLarge(count: number, bytes: number): TooLargeError {
 }
 
 function followsBody(command: Command): boolean {
-  if (command.kind === "putObject" || command.kind === "putPart") return command.body.kind === "stored";
-  return command.kind === "abortBody";
+  switch (command.kind) {
+    case "putObject":
+    case "putPart":
+    case "copyObject":
+    case "copyPart":
+    case "renameObject":
+      return command.body.kind === "stored";
+    case "appendObject":
+      return command.body.kind === "stored" || command.base.kind === "stored";
+    case "abortBody":
+      return true;
+    default:
+      return false;
+  }
 }
 
 function bringsBytes(command: Command): boolean {
-  return command.kind === "putObject" || command.kind === "putPart";
+  switch (command.kind) {
+    case "putObject":
+    case "putPart":
+    case "appendObject":
+      return true;
+    case "copyObject":
+    case "copyPart":
+      return command.body.kind !== "shared";
+    default:
+      return false;
+  }
 }
 
 function freesSpace(command: Command): boolean {

@@ -8,6 +8,8 @@
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum } from "../state/rows.ts";
+import type { TagSet } from "../state/tags.ts";
+import type { CopyService, DetailService } from "./copy-api.ts";
 import type { BucketSettingName } from "../state/setting-command.ts";
 
 export type BucketInfo = {
@@ -61,6 +63,7 @@ export type FoundObject = {
   readonly bytes: Uint8Array | undefined;
   /** Number of parts of an object that was uploaded in parts, else 0. */
   readonly partCount: number;
+  readonly tagCount: number;
   /** A place for the edge to keep what it derived from this object (prebuilt headers); starts undefined. */
   edge: unknown;
 };
@@ -106,6 +109,8 @@ export type PutObjectInput = {
   readonly attributes: Attributes;
   readonly body: PutBody;
   readonly condition: WriteCondition;
+  /** Absent for none. */
+  readonly tags?: TagSet | undefined;
 };
 
 export type PutOutcome =
@@ -234,6 +239,7 @@ export interface UploadService {
     readonly owner: string;
     readonly attributes: Attributes;
     readonly checksum: UploadChecksum | undefined;
+    readonly tags?: TagSet | undefined;
   }): Promise<{ readonly kind: "created"; readonly uploadId: string } | { readonly kind: "noSuchBucket" }>;
   /** An open upload of exactly this bucket and key; completed ones are `undefined`. */
   find(target: {
@@ -332,6 +338,8 @@ export interface Service {
   readonly buckets: BucketService;
   readonly objects: ObjectService;
   readonly uploads: UploadService;
+  readonly copies: CopyService;
+  readonly details: DetailService;
   readonly identities: IdentityService;
   status(): NodeStatus;
 }

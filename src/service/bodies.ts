@@ -22,8 +22,18 @@ export class Bodies {
 
   /** Ids are unique because incarnations are. */
   start(): ChunkedBody {
-    const bodyId = `${this.#incarnation}-${(this.#next++).toString(36)}`;
+    const bodyId = this.newId();
     return new ChunkedBody(this.#log, { bodyId, incarnation: this.#incarnation });
+  }
+
+  /** For rows that a command makes. */
+  newId(): string {
+    return `${this.#incarnation}-${(this.#next++).toString(36)}`;
+  }
+
+  /** Harmless once the body was taken. */
+  giveUp(body: PutBody): void {
+    giveUp(body);
   }
 
   commandBody(body: PutBody): CommandBody {

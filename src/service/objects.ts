@@ -129,8 +129,8 @@ export class Objects implements ObjectService {
 }
 
 function commandOf(input: PutObjectInput, body: CommandBody): PutObject {
-  const { bucket, key, etag, attributes, condition } = input;
-  return { kind: "putObject", bucket, key, etag, attributes, body, condition };
+  const { bucket, key, etag, attributes, condition, tags } = input;
+  return { kind: "putObject", bucket, key, etag, attributes, body, condition, tags };
 }
 
 function listed([key, row]: readonly [string, string], prefixLength: number): ListedObject {

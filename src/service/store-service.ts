@@ -6,6 +6,8 @@ import type { ServingNode } from "../replica/serving-node.ts";
 import type { NodeStatus, SalvageStatus, Service } from "./api.ts";
 import { Bodies } from "./bodies.ts";
 import { Buckets } from "./buckets.ts";
+import { Copies } from "./copies.ts";
+import { Details } from "./details.ts";
 import { Identities } from "./identities.ts";
 import { Objects } from "./objects.ts";
 import { Uploads } from "./uploads.ts";
@@ -14,6 +16,8 @@ export class StoreService implements Service {
   readonly buckets: Buckets;
   readonly objects: Objects;
   readonly uploads: Uploads;
+  readonly copies: Copies;
+  readonly details: Details;
   readonly identities: Identities;
   readonly #node: ServingNode;
 
@@ -33,6 +37,10 @@ export class StoreService implements Service {
     this.buckets = new Buckets({ log, index, buckets });
     this.objects = new Objects({ log, index, buckets, reader, bodies });
     this.uploads = new Uploads({ log, index, buckets, bodies, logTimeMs, random });
+    const { objects } = this;
+    const hasBucket = (name: string): boolean => buckets.find(name) !== undefined;
+    this.copies = new Copies({ log, objects, bodies, hasBucket });
+    this.details = new Details({ log, index, objects });
     this.identities = new Identities(options.root);
   }
 

@@ -9,6 +9,7 @@ import type { Chunk, Command, CommandResult } from "../state/command.ts";
 import { keys, prefixRange } from "../state/keys.ts";
 import { rows } from "../state/rows.ts";
 import type { UploadChecksum, UploadRow } from "../state/rows.ts";
+import type { TagSet } from "../state/tags.ts";
 import type { CompleteOutcome, PartInfo, PutBody, UploadInfo, UploadService } from "./api.ts";
 import type { Bodies } from "./bodies.ts";
 import { checkParts } from "./complete-upload.ts";
@@ -52,6 +53,7 @@ export class Uploads implements UploadService {
     readonly owner: string;
     readonly attributes: Attributes;
     readonly checksum: UploadChecksum | undefined;
+    readonly tags?: TagSet | undefined;
   }): Promise<{ readonly kind: "created"; readonly uploadId: string } | { readonly kind: "noSuchBucket" }> {
     const uploadId = this.#uploadId();
     const result = await this.#log.propose({ kind: "createUpload", uploadId, ...input });
@@ -134,10 +136,14 @@ export class Uploads implements UploadService {
   }
 
   async #check(input: CompleteInput, row: UploadRow): Promise<CheckedParts | CompleteOutcome> {
-    const wanted = input.parts.map(({ partNumber }) => keys.part(input.uploadId, partNumber));
-    const found = await this.#index.getManyLater(wanted);
-    const parts = found.map((bytes) => (bytes === undefined ? undefined : rows.part.decode(bytes)));
-    const checked = checkParts(input.parts, parts, row);
+    const checked = await checkParts(input.parts, row, {
+      rowsOf: async (named) => {
+        const wanted = named.map(({ partNumber }) => keys.part(input.uploadId, partNumber));
+        const found = await this.#index.getManyLater(wanted);
+        return found.map((bytes) => (bytes === undefined ? undefined : rows.part.decode(bytes)));
+      },
+      yieldToOthers: () => this.#clock.yieldToOthers(),
+    });
     if (checked.kind !== "checked") return checked;
     if (checked.size > OBJECT_BYTES_MAX) return { kind: "entityTooLarge", size: checked.size };
     if (input.expectedSize !== undefined && input.expectedSize !== checked.size) {

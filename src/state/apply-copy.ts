@@ -117,7 +117,7 @@ export function applyCopyPart(context: ApplyContext, command: CopyPart, bodyOffs
     if (body === undefined) return { kind: "bodyGone" };
   }
   placePart(context, { uploadId, partNumber, upload }, { body, size, etag, checksum, nesting });
-  return { kind: "partPut", etag };
+  return { kind: "partPut", modifiedMs: context.dateMs, etag };
 }
 
 function stretchOf(

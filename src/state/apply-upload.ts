@@ -56,7 +56,7 @@ export function applyPutPart(context: ApplyContext, command: PutPart, bodyOffset
   const { checksum } = command;
   const size = sizeOfBody(command.body);
   placePart(context, { uploadId, partNumber, upload }, { body, size, etag, checksum, nesting: 0 });
-  return { kind: "partPut", etag };
+  return { kind: "partPut", modifiedMs: context.dateMs, etag };
 }
 
 /** Puts a part where perhaps another one was; the reference to its body was taken already. */

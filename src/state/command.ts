@@ -205,7 +205,7 @@ export type Chunk = {
 export type CommandResult =
   | { readonly kind: "done" }
   | { readonly kind: "objectPut"; readonly modifiedMs: number; readonly etag: string }
-  | { readonly kind: "partPut"; readonly etag: string }
+  | { readonly kind: "partPut"; readonly modifiedMs: number; readonly etag: string }
   | { readonly kind: "bucketExists"; readonly owner: string }
   | { readonly kind: "bucketNotEmpty" }
   | { readonly kind: "noSuchBucket" }

@@ -1,7 +1,6 @@
 /**
- * What an object holds beside its row goes when the object goes: one reference to its body, its detail row, its
- * tags.
- * Whoever takes an object out of the state, current or an older version, ends here.
+ * What an object holds beside its row goes when the object goes: one reference to its body, its detail row,
+ * its tags. Whoever takes an object out of the state, current or an older version, ends here.
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { releaseBody } from "./apply-body.ts";

@@ -78,6 +78,7 @@ export class FakeObject implements FoundObject {
   readonly bytes: Uint8Array | undefined;
   readonly pieces: Pieces;
   readonly partSizes: readonly number[];
+  readonly tagCount = 0;
   edge: unknown = undefined;
 
   constructor(facts: Pick<FakeObject, "modifiedMs" | "etag" | "attributes" | "pieces" | "partSizes">) {

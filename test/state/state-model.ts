@@ -232,7 +232,7 @@ export class StateModel {
     upload.parts.set(command.partNumber, { size, etag: command.etag });
     upload.revision++;
     upload.lastTimeMs = this.#timeMs;
-    return { kind: "partPut", etag: command.etag };
+    return { kind: "partPut", modifiedMs: this.dateMs, etag: command.etag };
   }
 
   #complete(command: Extract<Command, { kind: "completeUpload" }>): CommandResult {
@@ -298,7 +298,7 @@ export class StateModel {
     upload.parts.set(command.partNumber, { size, etag });
     upload.revision++;
     upload.lastTimeMs = this.#timeMs;
-    return { kind: "partPut", etag };
+    return { kind: "partPut", modifiedMs: this.dateMs, etag };
   }
 
   #rename(command: Extract<Command, { kind: "renameObject" }>): CommandResult {
