@@ -1,7 +1,7 @@
 /**
  * One request and its answer: the raw streams of Node and what has been found out about the request so far.
  *
- * Life: made by handle-request.ts, filled by serve.ts (target, then identity, then operation), answered
+ * Life: made by handle-request.ts, filled by serve-s3.ts (target, identity, bucket, operation), answered
  * exactly once by answer.ts, answer-error.ts or send-body.ts, which all end in `finish`. Fields are plain
  * and all set in the constructor, so that every exchange has the same shape.
  */
@@ -11,7 +11,7 @@ import type { PayloadKind } from "../s3/payload-hash.ts";
 import { QueryParameters } from "../s3/request-target.ts";
 import type { RequestTarget } from "../s3/request-target.ts";
 import type { ChunkSigning } from "../s3/sigv4.ts";
-import type { Identity } from "../service/api.ts";
+import type { BucketInfo, Identity } from "../service/api.ts";
 import type { Edge } from "./edge.ts";
 import type { OperationCounter } from "./operation-counter.ts";
 
@@ -40,6 +40,8 @@ export class Exchange {
   isSelective = false;
   /** Valid once `authenticate` has returned. */
   identity: Identity = NOBODY;
+  /** What `authorize` let the sender work on; absent for requests to no bucket, or to make one. */
+  bucket: BucketInfo | undefined = undefined;
   payload: PayloadKind = UNSIGNED;
   chunkSigning: ChunkSigning | undefined = undefined;
   counter: OperationCounter;

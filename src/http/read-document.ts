@@ -3,6 +3,7 @@
  */
 import { readXml } from "../s3/xml-read.ts";
 import type { XmlElement } from "../s3/xml-read.ts";
+import { authorizeAgain } from "./authorize.ts";
 import { digestWhole } from "./body-digests.ts";
 import { freeBuffer } from "./borrowed-buffers.ts";
 import { planBody } from "./body-plan.ts";
@@ -26,6 +27,7 @@ export async function readDocument(
   const { bytes, trailers } = await readWhole(exchange, plan);
   try {
     digestWhole(plan, bytes, trailers);
+    authorizeAgain(exchange);
     return bytes.length === 0 ? undefined : readXml(bytes, { bytesMax });
   } finally {
     freeBuffer(bytes);

@@ -6,6 +6,7 @@
 import { s3Error } from "../s3/errors.ts";
 import { CHUNK_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "../service/api.ts";
 import type { PutBody } from "../service/api.ts";
+import { authorizeAgain } from "./authorize.ts";
 import { BodyDigests, digestWhole } from "./body-digests.ts";
 import type { DigestResult } from "./body-digests.ts";
 import { bodyDecoder } from "./body-plan.ts";
@@ -34,6 +35,7 @@ function nothingToAbort(): void {
 async function receiveSmall(exchange: Exchange, plan: BodyPlan): Promise<ReceivedBody> {
   const { bytes, trailers } = await readWhole(exchange, plan);
   const { etag, checksum } = digestWhole(plan, bytes, trailers);
+  authorizeAgain(exchange);
   return { etag, checksum, size: bytes.length, body: { kind: "bytes", bytes }, abort: nothingToAbort };
 }
 
@@ -59,6 +61,7 @@ async function receiveStream(exchange: Exchange, plan: BodyPlan): Promise<Receiv
     const trailers = decoder?.end() ?? {};
     if (plan.length !== undefined && sink.size !== plan.length) throw s3Error("IncompleteBody");
     const { etag, checksum } = digests.finish(trailers);
+    authorizeAgain(exchange);
     const body = await sink.finish();
     return { etag, checksum, size: sink.size, body, abort: () => sink.abort() };
   } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * The bucket that a request names, checked: it exists, it belongs to whoever asks, and its owner is the one
- * that the client expected.
+ * The bucket that a request names, as authorize.ts found it, and the refusals for what is not there.
  */
+import { assert } from "../base/assert.ts";
 import { s3Error } from "../s3/errors.ts";
-import { checkBucketName, checkKey } from "../s3/names.ts";
+import { checkKey } from "../s3/names.ts";
 import type { BucketInfo } from "../service/api.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -16,19 +16,12 @@ export function noSuchKey(key: string): Error {
 }
 
 export function requireBucket(exchange: Exchange): BucketInfo {
-  const { edge, target, identity, headers } = exchange;
-  const bucket = edge.service.buckets.find(target.bucket);
-  if (bucket === undefined) {
-    checkBucketName(target.bucket);
-    throw noSuchBucket(target.bucket);
-  }
-  if (bucket.owner !== identity.accountId) throw s3Error("AccessDenied");
-  const expected = headers["x-amz-expected-bucket-owner"];
-  if (expected !== undefined && expected !== bucket.owner) throw s3Error("AccessDenied");
+  const { bucket } = exchange;
+  assert(bucket !== undefined, "an operation on a bucket that nobody authorised");
   return bucket;
 }
 
-/** For operations on a key: bucket and key are both fit. */
+/** For operations on a key: the bucket was authorised, and the key is fit. */
 export function requireBucketAndKey(exchange: Exchange): BucketInfo {
   const bucket = requireBucket(exchange);
   checkKey(exchange.target.key);

@@ -1,12 +1,13 @@
 /**
  * One request to the S3 listener, in the order that safety needs: target (once, from the raw bytes),
- * reserved paths, signature, operation. Everything after works on what was found here.
+ * reserved paths, signature, authorisation, operation. Everything after works on what was found here.
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { s3Error } from "../s3/errors.ts";
 import { WRITING_OPERATIONS, routeOperation } from "../s3/operations.ts";
 import type { Route, S3Operation } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
+import { authorize } from "./authorize.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
@@ -18,24 +19,29 @@ import { sufferFault } from "./suffer-fault.ts";
 import type { KnownTarget } from "./target-memo.ts";
 import { getBucketSetting, getObjectSetting } from "./operations/absent-settings.ts";
 
-type Operation = { readonly run: OperationFunction; readonly counter: OperationCounter };
+type Operation = {
+  readonly run: OperationFunction;
+  readonly counter: OperationCounter;
+  /** Why this node refuses it to everybody. */
+  readonly refusal: string | undefined;
+};
 
 function operationsOf(edge: Edge): ReadonlyMap<string, Operation> {
   const { readOnly } = edge.options;
   const entries = Object.entries(operationTable) as [S3Operation, OperationFunction][];
   return new Map(
     entries.map(([name, run]) => {
-      const refused = readOnly !== undefined && WRITING_OPERATIONS.has(name);
-      return [name, { run: refused ? refusal(readOnly) : run, counter: edge.counter(name) }];
+      const refusal = WRITING_OPERATIONS.has(name) ? readOnly : undefined;
+      return [name, { run, counter: edge.counter(name), refusal }];
     }),
   );
 }
 
 /** Before a byte of the body is asked for. */
-function refusal(reason: string): OperationFunction {
-  return () => {
-    throw s3Error("ServiceUnavailable", { message: `This node takes no writes: ${reason}` });
-  };
+function begin(exchange: Exchange, { counter, refusal }: Operation): void {
+  exchange.counter = counter;
+  if (refusal === undefined) return;
+  throw s3Error("ServiceUnavailable", { message: `This node takes no writes: ${refusal}` });
 }
 
 function routeOf(exchange: Exchange, known: KnownTarget): Route {
@@ -52,13 +58,13 @@ function operate(
   exchange: Exchange,
   route: Route,
 ): void | Promise<void> {
+  const operation = route.kind === "operation" ? operations.get(route.name) : undefined;
+  if (operation !== undefined) begin(exchange, operation);
+  authorize(exchange, route);
   switch (route.kind) {
-    case "operation": {
-      const operation = operations.get(route.name);
+    case "operation":
       assert(operation !== undefined, "an operation without a function");
-      exchange.counter = operation.counter;
       return operation.run(exchange);
-    }
     case "refused":
       throw route.error;
     case "absentBucketSetting":

@@ -56,6 +56,8 @@ export type ListedPart = {
 };
 
 export type PartListing = InitiatedUpload & {
+  /** Who began the upload; the owner of the bucket need not be the one. */
+  readonly initiator: Owner;
   readonly owner: Owner;
   readonly storageClass: string;
   readonly partNumberMarker: number;
@@ -68,7 +70,7 @@ export type PartListing = InitiatedUpload & {
   readonly parts: readonly ListedPart[];
 };
 
-function initiator(owner: Owner): string {
+function initiatorXml(owner: Owner): string {
   return `<Initiator>${element("ID", owner.id)}${element("DisplayName", owner.displayName)}</Initiator>`;
 }
 
@@ -88,7 +90,7 @@ export function listPartsXml(listing: PartListing): string {
       element("Key", listedName(listing.key, listing.isUrlEncoded)) +
       element("UploadId", listing.uploadId) +
       (listing.isUrlEncoded ? "<EncodingType>url</EncodingType>" : "") +
-      initiator(listing.owner) +
+      initiatorXml(listing.initiator) +
       ownerXml(listing.owner) +
       element("StorageClass", listing.storageClass) +
       element("PartNumberMarker", String(listing.partNumberMarker)) +
@@ -102,6 +104,7 @@ export function listPartsXml(listing: PartListing): string {
 }
 
 export type ListedUpload = {
+  readonly initiator: Owner;
   readonly key: string;
   readonly uploadId: string;
   readonly initiatedMs: number;
@@ -130,7 +133,7 @@ function uploadXml(upload: ListedUpload, listing: UploadListing): string {
   return (
     `<Upload>${element("Key", listedName(upload.key, listing.isUrlEncoded))}` +
     element("UploadId", upload.uploadId) +
-    initiator(listing.owner) +
+    initiatorXml(upload.initiator) +
     ownerXml(listing.owner) +
     element("StorageClass", upload.storageClass) +
     element("Initiated", formatIsoSeconds(upload.initiatedMs)) +

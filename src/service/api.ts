@@ -296,6 +296,8 @@ export type Identity = {
 export interface IdentityService {
   /** The account and secret behind an access key. */
   find(accessKey: string): { readonly identity: Identity; readonly secretKey: string } | undefined;
+  /** `undefined` for an account that is not there (any more). */
+  displayName(accountId: string): string | undefined;
 }
 
 /** Facts for readiness and metrics. */

@@ -8,10 +8,12 @@ import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { signRequest } from "../s3/signer.ts";
 import type { Credentials, SignedHeaders } from "../s3/signer.ts";
-import { OTHER, OTHER_SECRET, ROOT, ROOT_SECRET } from "./fake-service.ts";
+import { OTHER, OTHER_SECRET, ROOT, ROOT_SECRET, THIRD, THIRD_SECRET } from "./fake-service.ts";
 
 export const ROOT_CREDENTIALS: Credentials = { accessKey: ROOT.accessKey, secretKey: ROOT_SECRET };
 export const OTHER_CREDENTIALS: Credentials = { accessKey: OTHER.accessKey, secretKey: OTHER_SECRET };
+
+export const THIRD_CREDENTIALS: Credentials = { accessKey: THIRD.accessKey, secretKey: THIRD_SECRET };
 
 export type Answer = {
   readonly status: number;

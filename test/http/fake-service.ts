@@ -13,6 +13,9 @@ export const ROOT_SECRET = "root-secret-key";
 export const OTHER: Identity = { accountId: "other", displayName: "Other", accessKey: "otherkey" };
 export const OTHER_SECRET = "other-secret-key";
 
+export const THIRD: Identity = { accountId: "third", displayName: "Third", accessKey: "thirdkey" };
+export const THIRD_SECRET = "third-secret-key";
+
 export type FakeService = Service & { readonly world: FakeWorld };
 
 function statusOf(world: FakeWorld): NodeStatus {
@@ -50,6 +53,7 @@ export function createFakeService(): FakeService {
   const identities = new Map([
     [ROOT.accessKey, { identity: ROOT, secretKey: ROOT_SECRET }],
     [OTHER.accessKey, { identity: OTHER, secretKey: OTHER_SECRET }],
+    [THIRD.accessKey, { identity: THIRD, secretKey: THIRD_SECRET }],
   ]);
   return {
     world,
@@ -57,7 +61,11 @@ export function createFakeService(): FakeService {
     objects: new FakeObjects(world),
     uploads: fakeUploads(world),
     ...NOT_HERE,
-    identities: { find: (accessKey) => identities.get(accessKey) },
+    identities: {
+      find: (accessKey) => identities.get(accessKey),
+      displayName: (accountId) =>
+        [ROOT, OTHER, THIRD].find((known) => known.accountId === accountId)?.displayName,
+    },
     status: () => statusOf(world),
   };
 }

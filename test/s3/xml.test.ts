@@ -304,6 +304,7 @@ describe("writing", () => {
     const parts = read(
       listPartsXml({
         ...upload,
+        initiator: { id: "begun", displayName: "by" },
         owner,
         storageClass: "STANDARD",
         partNumberMarker: 0,
@@ -340,7 +341,7 @@ describe("writing", () => {
         maxUploads: 1,
         isTruncated: true,
         isUrlEncoded: true,
-        uploads: [{ key: "k 1", uploadId: "u1", initiatedMs: 0, storageClass: "STANDARD" }],
+        uploads: [{ initiator: owner, key: "k 1", uploadId: "u1", initiatedMs: 0, storageClass: "STANDARD" }],
         commonPrefixes: ["a b/"],
       }),
     );

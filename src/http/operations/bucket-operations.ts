@@ -1,7 +1,7 @@
 /**
  * CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. Any LocationConstraint is accepted and
- * remembered. As in us-east-1 of AWS, creating a bucket that one already owns is a success and changes
- * nothing: scripts say `mb` before every run.
+ * remembered. As with AWS, creating a bucket that one already owns is a success and changes nothing in
+ * us-east-1, where scripts say `mb` before every run, and BucketAlreadyOwnedByYou in every other region.
  */
 import { unreachable } from "../../base/assert.ts";
 import { locationXml } from "../../s3/absent.ts";
@@ -15,11 +15,18 @@ import type { Exchange } from "../exchange.ts";
 import { readDocument } from "../read-document.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
 
+const FORGIVING_REGION = "us-east-1";
 const LOCATION = /^[A-Za-z0-9-]{1,63}$/;
 
 function checkLocation(location: string): void {
   if (location === "" || LOCATION.test(location)) return;
   throw s3Error("InvalidLocationConstraint", { fields: { LocationConstraint: location } });
+}
+
+function refuseExisting(exchange: Exchange, owner: string): void {
+  const fields = { BucketName: exchange.target.bucket };
+  if (owner !== exchange.identity.accountId) throw s3Error("BucketAlreadyExists", { fields });
+  if (exchange.edge.options.region !== FORGIVING_REGION) throw s3Error("BucketAlreadyOwnedByYou", { fields });
 }
 
 export async function createBucket(exchange: Exchange): Promise<void> {
@@ -32,9 +39,7 @@ export async function createBucket(exchange: Exchange): Promise<void> {
     (root === undefined ? undefined : parseCreateBucketConfiguration(root).locationConstraint) ?? "";
   checkLocation(location);
   const outcome = await edge.service.buckets.create({ name, owner: identity.accountId, location });
-  if (outcome.kind === "exists" && outcome.owner !== identity.accountId) {
-    throw s3Error("BucketAlreadyExists", { fields: { BucketName: name } });
-  }
+  if (outcome.kind === "exists") refuseExisting(exchange, outcome.owner);
   const answerHeaders = writeHeaders(exchange);
   answerHeaders.push("Location", `/${name}`);
   answer(exchange, 200, answerHeaders);

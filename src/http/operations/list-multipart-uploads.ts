@@ -8,7 +8,7 @@ import { listMultipartUploadsXml } from "../../s3/multipart-xml.ts";
 import type { UploadInfo } from "../../service/api.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
-import { ownerOf } from "../owner-of.ts";
+import { accountShown, ownerOf } from "../owner-of.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
 
 type Entry = ListingEntry & { readonly upload: UploadInfo };
@@ -61,6 +61,7 @@ export async function listMultipartUploads(exchange: Exchange): Promise<void> {
     isTruncated: fold.isTruncated,
     isUrlEncoded,
     uploads: fold.contents.map(({ upload }) => ({
+      initiator: accountShown(exchange, upload.owner),
       key: upload.key,
       uploadId: upload.uploadId,
       initiatedMs: upload.initiatedMs,

@@ -6,7 +6,7 @@ import { listPartsXml } from "../../s3/multipart-xml.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { storageClassOf } from "../object-attributes.ts";
-import { ownerOf } from "../owner-of.ts";
+import { accountShown, ownerOf } from "../owner-of.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
 import { requireUpload } from "../require-upload.ts";
 
@@ -25,6 +25,7 @@ export async function listParts(exchange: Exchange): Promise<void> {
     bucket,
     key,
     uploadId,
+    initiator: accountShown(exchange, upload.owner),
     owner: ownerOf(exchange),
     storageClass: storageClassOf(upload.attributes),
     partNumberMarker,
