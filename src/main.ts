@@ -69,10 +69,11 @@ export async function startServer(
   const node = await keptAlive<ServingNode>(opening);
   const undo: (() => Promise<void>)[] = [() => node.close()];
   try {
-    const service = new StoreService(node, {
-      root: rootOf(config),
-      random: systemRandom,
-    });
+    const root = rootOf(config);
+    const service = new StoreService(node, { root, random: systemRandom });
+    const { accounts = [], masterKey } = config;
+    const rootSecretKey = root.secretKey;
+    await service.settleAccounts({ accounts, masterKey, rootSecretKey }, { clock: systemClock, logger });
     const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal: failure.resolve });
     const s3 = await listen(config.s3.addr, edge.serverOptions, (server) => edge.connectS3(server));
     undo.unshift(() => s3.close());

@@ -87,20 +87,21 @@ export const configSchema = z.strictObject({
     status: "used",
   }),
   masterKey: setting(t.optional(t.key("a key", { min: 16, max: 1024 })), {
-    description: "seals secrets before they enter the log",
+    description: "seals the accounts' secrets before they enter the log",
     defaultText: "derived from the root secret",
     secret: true,
     fileVariant: true,
-    status: "not used yet",
+    status: "used",
   }),
   accounts: setting(
     t.optional(z.array(account, "is not a list of accounts").max(10_000).describe("a list")),
     {
-      description: "more accounts, each {id, displayName, accessKey, secretKey}; in the file only",
+      description:
+        "more accounts, each {id, displayName, accessKey, secretKey or secretKeyFile}; in the file only",
       defaultText: "none",
       secret: true,
       sources: ["file"],
-      status: "not used yet",
+      status: "used",
     },
   ),
   region: setting(t.text("a region", { shape: /^[a-z0-9][a-z0-9-]{0,62}$/, example: "us-east-1" }), {

@@ -39,7 +39,9 @@ export function resolve(given: readonly Given[], readFile: ReadTextFile, around:
   const read = new Map<string, SettingOrigin>();
   for (const [name, winner] of winners) {
     const { setting, origin } = winner;
-    const value = winner.viaFile ? readSecretFile(winner, readFile, problems) : winner.value;
+    const value = winner.viaFile
+      ? readSecretFile(winner, readFile, problems)
+      : accountsWithSecrets(winner, readFile, problems);
     read.set(name, { setting, origin, value, ...(winner.viaFile && { viaFile: textOf(winner.value) }) });
   }
   const context = defaultContext(read, around);
@@ -66,10 +68,35 @@ function pickWinners(given: readonly Given[], problems: Problem[]): ReadonlyMap<
   return winners;
 }
 
-/** Editors and `echo` end a file with a line break that is no part of the secret. */
 function readSecretFile(winner: Given, readFile: ReadTextFile, problems: Problem[]): string | undefined {
+  return readSecret(winner, textOf(winner.value), readFile, problems);
+}
+
+/** The accounts of a list may name files for their secrets; every other value is what it is. */
+function accountsWithSecrets(winner: Given, readFile: ReadTextFile, problems: Problem[]): unknown {
+  const { setting, value } = winner;
+  if (setting.name !== "accounts" || !Array.isArray(value)) return value;
+  return value.map((account: unknown): unknown => {
+    if (!isRecord(account) || typeof account["secretKeyFile"] !== "string") return account;
+    const { secretKeyFile, ...rest } = account;
+    // With both, the schema refuses the one that it does not know.
+    if (rest["secretKey"] !== undefined) return account;
+    return { ...rest, secretKey: readSecret(winner, textOf(secretKeyFile), readFile, problems) };
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Editors and `echo` end a file with a line break that is no part of the secret. */
+function readSecret(
+  winner: Given,
+  path: string,
+  readFile: ReadTextFile,
+  problems: Problem[],
+): string | undefined {
   const where = placeOf(winner.origin, winner.setting);
-  const path = textOf(winner.value);
   try {
     const secret = readFile(path).replace(/(\r?\n)+$/, "");
     if (secret !== "") return secret;

@@ -19,6 +19,8 @@ type Known = { readonly identity: Identity; readonly secretKey: string };
 export class Identities implements IdentityService {
   readonly #byKey = new Map<string, Known>();
   readonly #names = new Map<string, string>();
+  /** Why accounts of the settings are not usable, if they are not. */
+  problem: string | undefined;
 
   constructor(root: { readonly accessKey: string; readonly secretKey: string }) {
     this.add({ id: ROOT_ACCOUNT_ID, displayName: ROOT_ACCOUNT_ID, ...root });

@@ -1,8 +1,12 @@
 /** The service over one storage node: joins its parts and tells how it is. */
+import type { Clock } from "../ports/clock.ts";
+import type { Logger } from "../ports/logger.ts";
 import type { Random } from "../ports/random.ts";
 import { READ_ONLY, reportLines } from "../replica/salvage-report.ts";
 import type { SalvageReport } from "../replica/salvage-report.ts";
 import type { ServingNode } from "../replica/serving-node.ts";
+import { settleAccounts } from "./accounts.ts";
+import type { AccountSettings } from "./accounts.ts";
 import type { NodeStatus, SalvageStatus, Service } from "./api.ts";
 import { Bodies } from "./bodies.ts";
 import { Buckets } from "./buckets.ts";
@@ -20,6 +24,7 @@ export class StoreService implements Service {
   readonly details: Details;
   readonly identities: Identities;
   readonly #node: ServingNode;
+  readonly #random: Random;
 
   constructor(
     node: ServingNode,
@@ -29,6 +34,7 @@ export class StoreService implements Service {
     },
   ) {
     this.#node = node;
+    this.#random = options.random;
     const { replica: log, index, reader, state } = node;
     const { buckets } = state;
     const { random } = options;
@@ -44,12 +50,24 @@ export class StoreService implements Service {
     this.identities = new Identities(options.root);
   }
 
+  /** At the start of a server, before anybody is served. */
+  async settleAccounts(
+    settings: AccountSettings,
+    ports: { readonly clock: Clock; readonly logger: Logger },
+  ): Promise<void> {
+    const { replica: log, index, salvage } = this.#node;
+    const { identities } = this;
+    // A node that reads what is left takes nothing for granted there, and the settings say it all.
+    if (salvage !== undefined) for (const account of settings.accounts) identities.add(account);
+    else await settleAccounts({ log, index, identities, random: this.#random, ...ports }, settings);
+  }
+
   status(): NodeStatus {
     const { replica, index, state, cache, guard, logClock, node, salvage } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
     const { failure } = replica;
-    const trouble = failure instanceof Error ? failure.message : index.failing;
+    const trouble = failure instanceof Error ? failure.message : (index.failing ?? this.identities.problem);
     return {
       nodeId: node.nodeId,
       // Whoever asks sends writes next: those belong to another node.

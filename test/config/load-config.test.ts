@@ -160,6 +160,17 @@ describe("the file", () => {
     ]);
   });
 
+  test("an account may name a file for its secret", () => {
+    const text = "accounts: [{id: a, accessKey: aaa, secretKeyFile: s.txt}]\n";
+    const files = { "t.yaml": text, "s.txt": "from-a-file\n" };
+    const argv = ["--config=t.yaml"];
+    expect(load({ files, argv }).config.accounts?.[0]?.secretKey).toBe("from-a-file");
+    expect(problemsOf({ files: { "t.yaml": text }, argv })[0]).toContain("cannot read s.txt");
+    expect(problemsOf({ files: { ...files, "s.txt": "short" }, argv })).toHaveLength(1);
+    const both = { ...files, "t.yaml": text.replace("}]", ", secretKey: aaaaaaaa}]") };
+    expect(problemsOf({ files: both, argv })[0]).toContain("secretKeyFile");
+  });
+
   test("accounts are for the file only", () => {
     expect(problemsOf({ env: { THERMOCLINE_ACCOUNTS: "x" }, argv: ["--accounts=x"] })).toEqual([
       "--accounts: is no flag; write it into the file that --config names",

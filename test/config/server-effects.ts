@@ -11,7 +11,7 @@ import { nodeOptions } from "../../src/main.ts";
 import { signRequest } from "../s3/signer.ts";
 import { send, startEmbedded, statusOf } from "../support/embedded.ts";
 import type { TestServer } from "../support/embedded.ts";
-import { noTelemetry, silentLogger } from "../support/open-store.ts";
+import { noTelemetry, silentLogger, temporaryDirectory } from "../support/open-store.ts";
 import { load } from "./load.ts";
 
 type Effect = () => Promise<void>;
@@ -67,6 +67,7 @@ async function openSockets(server: TestServer, count: number): Promise<readonly 
   return sockets;
 }
 
+const alice = { id: "alice", accessKey: "alice-key", secretKey: "secret-of-alice" };
 const otherPair = { accessKey: "other-key", secretKey: "other-secret" };
 
 export const serverEffects: Readonly<Record<string, Effect>> = {
@@ -87,6 +88,27 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     expect(answer.status).toBe(403);
     expect(answer.body.toString()).toContain("SignatureDoesNotMatch");
   }),
+
+  accounts: on({ accounts: [alice] }, async (server) => {
+    const { accessKey, secretKey } = alice;
+    const credentials = { accessKey, secretKey };
+    expect((await send(server, { method: "PUT", url: "/of-alice", credentials })).status).toBe(200);
+    expect((await send(server, { method: "GET", url: "/of-alice" })).status).toBe(200);
+    await makeBucket(server);
+    expect((await send(server, { method: "GET", url: "/bucket", credentials })).status).toBe(403);
+  }),
+
+  masterKey: async () => {
+    await using directory = await temporaryDirectory();
+    const reasonWith = async (masterKey: string): Promise<unknown> => {
+      const settings = { accounts: [alice], masterKey, dataDir: `${directory.path}/data` };
+      await using server = await startEmbedded(settings);
+      return (await statusOf(server))["reason"];
+    };
+    expect(await reasonWith("the-first-master-key")).toBeUndefined();
+    expect(await reasonWith("some-other-master-key")).toContain("masterKey is not the one");
+    expect(await reasonWith("the-first-master-key")).toBeUndefined();
+  },
 
   region: on({ region: "eu-north-7" }, async (server) => {
     await makeBucket(server);
