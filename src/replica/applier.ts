@@ -11,8 +11,8 @@ import { RecordType } from "../segment/record.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { decodeChunk, decodeCommands } from "../state/command-codec.ts";
 import type { CommandResult } from "../state/command.ts";
-import { splitObjectKey } from "../state/keys.ts";
-import { readsOf, readsOfObject } from "../state/reads.ts";
+import { isHistoryKey, splitObjectKey } from "../state/keys.ts";
+import { readsOf, readsOfHistory, readsOfObject } from "../state/reads.ts";
 import type { EntryPosition } from "../state/segment-table.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
@@ -90,6 +90,10 @@ export class Applier {
     const wanted = entry.commands.flatMap(({ command }) => readsOf(command, this.#state.buckets));
     await this.#index.prefetch(wanted);
     const second = wanted.flatMap((rowKey) => {
+      if (isHistoryKey(rowKey)) {
+        const history = this.#index.get(rowKey);
+        return history === undefined ? [] : readsOfHistory(rowKey, history);
+      }
       const object = splitObjectKey(rowKey);
       const standing = object && this.#index.object(object.prefix, object.key);
       return standing === undefined ? [] : readsOfObject(standing);

@@ -13,6 +13,8 @@ import type { BodyReference, ObjectFootprint, SharedBody } from "../state/object
 import { rows, unpackExtents } from "../state/rows.ts";
 import { decodeTags } from "../state/tags.ts";
 import { SegmentTable } from "../state/segment-table.ts";
+import { decodeMarker, decodeVersion } from "../state/version-row.ts";
+import { VersionCheck } from "./verify-versions.ts";
 
 export type IndexReport = {
   readonly rows: number;
@@ -34,7 +36,8 @@ export async function verifyIndex(store: IndexStore, files: SegmentFiles): Promi
   return { rows: rowCount, objects: objectCount, bodiesRead, problems };
 }
 
-type Tally = { objects: number; bytes: number };
+type Tally = { objects: number; bytes: number; versions: number; versionBytes: number };
+const NOTHING: Tally = { objects: 0, bytes: 0, versions: 0, versionBytes: 0 };
 
 class IndexCheck {
   readonly problems: string[] = [];
@@ -47,6 +50,7 @@ class IndexCheck {
   readonly #live = new Map<number, number>();
   readonly #counted = new Map<string, Tally>();
   readonly #stored = new Map<string, Tally>();
+  readonly #versions = new VersionCheck((key) => this.#need(key));
 
   constructor(store: IndexStore, files: SegmentFiles) {
     this.#store = store;
@@ -79,12 +83,14 @@ class IndexCheck {
     stored: Uint8Array,
     visit: (key: string, value: Uint8Array) => Promise<void> | void,
   ): Promise<void> {
+    await this.#guardedCall(`row ${JSON.stringify(key)}`, () => visit(key, openRow(key, stored)));
+  }
+
+  async #guardedCall(what: string, call: () => Promise<void> | void): Promise<void> {
     try {
-      await visit(key, openRow(key, stored));
+      await call();
     } catch (error) {
-      this.#problem(
-        error instanceof DamageError ? error.message : `row ${JSON.stringify(key)}: ${String(error)}`,
-      );
+      this.#problem(error instanceof DamageError ? error.message : `${what}: ${String(error)}`);
     }
   }
 
@@ -102,18 +108,55 @@ class IndexCheck {
       else if (kind === "body") await this.#visitBody(rest, value);
       else if (kind === "setting") rows.setting.decode(value);
       else if (kind === "account") rows.account.decode(value);
-      else if (kind === "count") this.#stored.set(rest, { ...rows.bucketCounters.decode(value) });
+      else if (kind === "version") await this.#visitVersion(rest, value);
+      else if (kind === "marker") this.#visitMarker(rest, value);
+      else if (kind === "history") this.#versions.visitHistory(value);
+      else if (kind === "count") this.#stored.set(rest, { ...NOTHING, ...rows.bucketCounters.decode(value) });
     });
+    await this.#guardedCall("the versions", () => this.#versions.finishKey());
+    const { strayHistories } = this.#versions;
+    if (strayHistories !== 0) this.#problem(`${strayHistories} keys have a history and no versions`);
+  }
+
+  async #visitVersion(rest: string, value: Uint8Array): Promise<void> {
+    const row = decodeVersion(value);
+    const { version } = row;
+    const tally = this.#tallyOf(rest);
+    tally.versions++;
+    if (version.kind === "object") {
+      const object = decodeObject(version.row);
+      tally.versionBytes += object.size;
+      await this.#visitHeld(object);
+    }
+    this.#versions.visitVersion(rest, row);
+  }
+
+  #visitMarker(rest: string, value: Uint8Array): void {
+    decodeMarker(value);
+    this.#tallyOf(rest).versions++;
+    if (this.#store.getSync(`object/${rest}`) !== undefined) {
+      throw new DamageError(`${JSON.stringify(rest)} has a delete marker and an object`);
+    }
+  }
+
+  /** `rest` begins with the id of the bucket. */
+  #tallyOf(rest: string): Tally {
+    const bucketId = rest.slice(0, rest.indexOf("/"));
+    const tally = this.#counted.get(bucketId) ?? { ...NOTHING };
+    this.#counted.set(bucketId, tally);
+    return tally;
   }
 
   async #visitObject(rest: string, value: Uint8Array): Promise<void> {
     this.objectCount++;
     const row = decodeObject(value);
-    const bucketId = rest.slice(0, rest.indexOf("/"));
-    const tally = this.#counted.get(bucketId) ?? { objects: 0, bytes: 0 };
+    const tally = this.#tallyOf(rest);
     tally.objects++;
     tally.bytes += row.size;
-    this.#counted.set(bucketId, tally);
+    await this.#visitHeld(row);
+  }
+
+  async #visitHeld(row: ObjectFootprint): Promise<void> {
     if (row.hasDetail) decodeDetail(this.#need(keys.detail(row.birthIndex, row.birthSub)));
     this.#visitTags(row);
     await this.#visitReference(row.body, row.birthIndex, row.size);
@@ -215,12 +258,18 @@ class IndexCheck {
       }
     }
     for (const bucketId of new Set([...this.#stored.keys(), ...this.#counted.keys()])) {
-      const stored = this.#stored.get(bucketId) ?? { objects: 0, bytes: 0 };
-      const counted = this.#counted.get(bucketId) ?? { objects: 0, bytes: 0 };
+      const stored = this.#stored.get(bucketId) ?? NOTHING;
+      const counted = this.#counted.get(bucketId) ?? NOTHING;
       if (stored.objects !== counted.objects || stored.bytes !== counted.bytes) {
         this.#problem(
           `bucket ${bucketId} counts ${stored.objects} objects of ${stored.bytes} bytes, ` +
             `there are ${counted.objects} of ${counted.bytes}`,
+        );
+      }
+      if (stored.versions !== counted.versions || stored.versionBytes !== counted.versionBytes) {
+        this.#problem(
+          `bucket ${bucketId} counts ${stored.versions} versions of ${stored.versionBytes} bytes, ` +
+            `there are ${counted.versions} of ${counted.versionBytes}`,
         );
       }
     }

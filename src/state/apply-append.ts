@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import { canClaim, claimBody, sizeOfBody } from "./apply-body.ts";
-import { getsVersionId, writeDetail, writeObject } from "./apply-object.ts";
+import { getsVersionId, newVersionId, writeDetail, writeObject } from "./apply-object.ts";
 import type { Place } from "./apply-copy.ts";
 import type { BucketEntry } from "./bucket-table.ts";
 import type { AppendObject, CommandResult } from "./command.ts";
@@ -55,7 +55,8 @@ export function applyAppendObject(context: ApplyContext, command: AppendObject, 
   const object = storedObject(made, attributes, { bytes: undefined, runs: NO_RUNS });
   writeObject(context, bucket, { key, object, old: source });
   context.effects.objectWritten(`${bucketName}/${key}`, object, undefined);
-  return { kind: "objectPut", modifiedMs: context.dateMs, etag };
+  const versionId = newVersionId(context, bucket, place.sub);
+  return { kind: "objectPut", modifiedMs: context.dateMs, etag, versionId };
 }
 
 function canClaimBoth(context: ApplyContext, { base, body }: AppendObject): boolean {

@@ -5,7 +5,14 @@
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, sizeOfBody } from "./apply-body.ts";
-import { getsVersionId, refusalOf, removeObject, writeDetail, writeObject } from "./apply-object.ts";
+import {
+  getsVersionId,
+  newVersionId,
+  refusalOf,
+  removeObject,
+  writeDetail,
+  writeObject,
+} from "./apply-object.ts";
 import { openUpload, placePart } from "./apply-upload.ts";
 import type { CommandResult, CopyBody, CopyObject, CopyPart, RenameObject } from "./command.ts";
 import type { BodyReference, SharedBody } from "./object-row.ts";
@@ -58,7 +65,8 @@ export function applyCopyObject(context: ApplyContext, command: CopyObject, plac
   const object = storedObject(made, attributes, { bytes: bytesInMemory(body), runs });
   writeObject(context, bucket, { key, object, old });
   context.effects.objectWritten(`${command.bucket}/${key}`, object, bytesOf(command.body));
-  return { kind: "objectPut", modifiedMs: object.modifiedMs, etag };
+  const versionId = newVersionId(context, bucket, place.sub);
+  return { kind: "objectPut", modifiedMs: object.modifiedMs, etag, versionId };
 }
 
 function bytesOf(body: CopyBody): Uint8Array | undefined {
@@ -94,8 +102,9 @@ export function applyRenameObject(context: ApplyContext, command: RenameObject, 
   const object = storedObject(made, attributes, { bytes: bytesInMemory(body), runs });
   writeObject(context, bucket, { key, object, old });
   context.effects.objectWritten(`${bucketName}/${key}`, object, bytesOf(command.body));
-  removeObject(context, bucket, { bucketName, key: sourceKey, old: source });
-  return { kind: "objectPut", modifiedMs, etag };
+  removeObject(context, bucket, { bucketName, key: sourceKey, old: source, sub: place.sub });
+  const versionId = newVersionId(context, bucket, place.sub);
+  return { kind: "objectPut", modifiedMs, etag, versionId };
 }
 
 export function applyCopyPart(context: ApplyContext, command: CopyPart, bodyOffset: number): CommandResult {

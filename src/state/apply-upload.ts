@@ -5,7 +5,7 @@
  */
 import type { ApplyContext } from "./apply-context.ts";
 import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body.ts";
-import { getsVersionId, refusalOf, writeDetail, writeObject } from "./apply-object.ts";
+import { getsVersionId, newVersionId, refusalOf, writeDetail, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
 import type { StoredChecksum } from "./attributes.ts";
@@ -115,7 +115,9 @@ export function applyCompleteUpload(
   const old = context.view.object(bucket.objectPrefix, key);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
-  const completed = { etag, size, checksum: checksum?.value, refs: 1, runs };
+  const versionId = newVersionId(context, bucket, sub);
+  const answered = { etag, size, checksum: checksum?.value, refs: 1, runs };
+  const completed = versionId === undefined ? answered : { ...answered, versionId };
   context.view.put(keys.upload(uploadId), rows.upload.encode({ ...upload, completed }));
   context.view.delete(keys.uploads(bucket.row.id, key, uploadId));
   const chosen = runs.reduce((sum, run) => sum + run.count, 0);
@@ -136,7 +138,7 @@ export function applyCompleteUpload(
   const object = storedObject(made, attributes, { bytes: undefined, runs });
   writeObject(context, bucket, { key, object, old });
   context.effects.objectWritten(`${bucketName}/${key}`, object, undefined);
-  return { kind: "objectPut", modifiedMs: context.dateMs, etag };
+  return { kind: "objectPut", modifiedMs: context.dateMs, etag, versionId };
 }
 
 export function applyAbortUpload(

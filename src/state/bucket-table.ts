@@ -5,17 +5,19 @@
  */
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
-import type { BucketCounters, BucketRow } from "./rows.ts";
+import type { BucketCounters, BucketRow, Versioning } from "./rows.ts";
 import type { StateView } from "./view.ts";
 
 export type BucketEntry = {
-  readonly row: BucketRow;
+  /** Replaced as a whole by whoever changes the bucket. */
+  row: BucketRow;
   /** Start of the keys of its objects. */
   readonly objectPrefix: string;
-  readonly counters: { -readonly [Field in keyof BucketCounters]: BucketCounters[Field] };
+  readonly counters: { -readonly [Field in keyof BucketCounters]-?: number };
 };
 
 const NO_OBJECTS: BucketCounters = { objects: 0, bytes: 0 };
+const NO_COUNTS = { objects: 0, bytes: 0, versions: 0, versionBytes: 0 } as const;
 const CACHED_BUCKETS_MAX = 4096;
 
 export class BucketTable {
@@ -35,12 +37,13 @@ export class BucketTable {
     const row = rows.bucket.decode(bytes);
     const counters = this.#view.get(keys.bucketCounters(row.id));
     const counted = counters === undefined ? NO_OBJECTS : rows.bucketCounters.decode(counters);
-    return this.#remember(name, row, { objects: counted.objects, bytes: counted.bytes });
+    const { objects, bytes: size, versions = 0, versionBytes = 0 } = counted;
+    return this.#remember(name, row, { objects, bytes: size, versions, versionBytes });
   }
 
   create(name: string, row: BucketRow): void {
     this.#view.put(keys.bucket(name), rows.bucket.encode(row));
-    const entry = this.#remember(name, row, { objects: 0, bytes: 0 });
+    const entry = this.#remember(name, row, { ...NO_COUNTS });
     this.#dirty.add(entry);
   }
 
@@ -51,15 +54,29 @@ export class BucketTable {
     this.#view.delete(keys.bucketCounters(entry.row.id));
   }
 
+  setVersioning(name: string, entry: BucketEntry, versioning: Versioning): void {
+    const { id, owner, createdMs, location } = entry.row;
+    entry.row = { id, owner, createdMs, location, versioning };
+    this.#view.put(keys.bucket(name), rows.bucket.encode(entry.row));
+  }
+
   count(entry: BucketEntry, objects: number, bytes: number): void {
     entry.counters.objects += objects;
     entry.counters.bytes += bytes;
     this.#dirty.add(entry);
   }
 
+  countVersions(entry: BucketEntry, versions: number, bytes: number): void {
+    entry.counters.versions += versions;
+    entry.counters.versionBytes += bytes;
+    this.#dirty.add(entry);
+  }
+
   writeDirty(): void {
     for (const { row, counters } of this.#dirty) {
-      this.#view.put(keys.bucketCounters(row.id), rows.bucketCounters.encode(counters));
+      const { objects, bytes } = counters;
+      const written = row.versioning === undefined ? { objects, bytes } : counters;
+      this.#view.put(keys.bucketCounters(row.id), rows.bucketCounters.encode(written));
     }
     this.#dirty.clear();
   }

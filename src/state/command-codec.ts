@@ -20,6 +20,7 @@ import { CopyKind, decodeCopy, decodeObjectTags, encodeCopy, encodeObjectTags } 
 import { readPartRuns, writePartRuns } from "./object-row.ts";
 import { SettingKind, decodeSetting, encodeSetting } from "./setting-codec.ts";
 import { readTags, writeTags } from "./tags.ts";
+import { VersionKind, decodeVersionCommand, encodeVersionCommand } from "./version-codec.ts";
 
 const Kind = {
   createBucket: 1,
@@ -36,6 +37,7 @@ const Kind = {
   reapParts: 11,
   setDate: 12,
   tick: 13,
+  ...VersionKind,
   ...CopyKind,
   putObjectTags: 31,
 } as const;
@@ -122,6 +124,9 @@ function encodeBodiless(
       writer.varint(command.partNumbers.length);
       for (const partNumber of command.partNumbers) writer.varint(partNumber);
       return writer.u8((command.last ? 1 : 0) | (command.dropped ? 2 : 0));
+    case "deleteVersion":
+    case "setVersioning":
+      return encodeVersionCommand(writer, command);
     case "setDate":
       return writer.varint(command.dateMs);
     case "tick":
@@ -227,6 +232,9 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
     }
     case Kind.putObjectTags:
       return decodeObjectTags(reader);
+    case Kind.deleteVersion:
+    case Kind.setVersioning:
+      return decodeVersionCommand(kind, reader);
     case Kind.setDate:
       return { kind: "setDate", dateMs: reader.varint() };
     case Kind.tick:

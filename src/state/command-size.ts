@@ -35,6 +35,7 @@ export function commandBytesMax(command: Command): number {
         bodyBytes(body)
       );
     }
+    case "deleteVersion":
     case "deleteObject": {
       const { bucket, key, condition } = command;
       return FIELDS_BYTES + UNIT_BYTES * (bucket.length + key.length) + conditionBytes(condition);
@@ -52,7 +53,11 @@ export function commandBytesMax(command: Command): number {
 function bodilessBytes(
   command: Exclude<
     Command,
-    CopyCommand | { kind: "putObject" } | { kind: "putPart" } | { kind: "deleteObject" }
+    | CopyCommand
+    | { kind: "putObject" }
+    | { kind: "putPart" }
+    | { kind: "deleteObject" }
+    | { kind: "deleteVersion" }
   >,
 ): number {
   switch (command.kind) {
@@ -80,6 +85,8 @@ function bodilessBytes(
       return UNIT_BYTES * command.uploadId.length + VARINT_BYTES * command.partNumbers.length;
     case "putObjectTags":
       return UNIT_BYTES * (command.bucket.length + command.key.length) + tagsBytes(command.tags);
+    case "setVersioning":
+      return UNIT_BYTES * command.bucket.length;
     case "setDate":
     case "tick":
       return 0;

@@ -5,9 +5,10 @@
  */
 import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { PartRun } from "./object-row.ts";
-import type { UploadChecksum } from "./rows.ts";
+import type { UploadChecksum, Versioning } from "./rows.ts";
 import type { SettingCommand } from "./setting-command.ts";
 import type { TagSet } from "./tags.ts";
+import type { VersionName } from "./version-id.ts";
 
 /** Body of a put as the command carries it. */
 export type CommandBody =
@@ -131,6 +132,23 @@ export type PutObjectTags = {
   readonly tags: TagSet;
 };
 
+/** Exactly one version, for good. */
+export type DeleteVersion = {
+  readonly kind: "deleteVersion";
+  readonly bucket: string;
+  readonly key: string;
+  readonly version: VersionName;
+  readonly condition: WriteCondition;
+};
+
+export type SetVersioning = {
+  readonly kind: "setVersioning";
+  readonly bucket: string;
+  readonly versioning: Versioning;
+};
+
+export type VersionCommand = DeleteVersion | SetVersioning;
+
 export type Command =
   | {
       readonly kind: "createBucket";
@@ -161,6 +179,7 @@ export type Command =
   | CompleteUpload
   | CopyCommand
   | PutObjectTags
+  | VersionCommand
   | {
       readonly kind: "abortUpload";
       readonly uploadId: string;
@@ -204,7 +223,15 @@ export type Chunk = {
 /** What apply answers, per command. */
 export type CommandResult =
   | { readonly kind: "done" }
-  | { readonly kind: "objectPut"; readonly modifiedMs: number; readonly etag: string }
+  | {
+      readonly kind: "objectPut";
+      readonly modifiedMs: number;
+      readonly etag: string;
+      /** `undefined` in a bucket that never had versioning. */
+      readonly versionId: string | undefined;
+    }
+  /** In a bucket that has, or once had, versioning: of the new delete marker, or of what was removed. */
+  | { readonly kind: "versionDeleted"; readonly versionId: string; readonly isMarker: boolean }
   | { readonly kind: "partPut"; readonly modifiedMs: number; readonly etag: string }
   | { readonly kind: "bucketExists"; readonly owner: string }
   | { readonly kind: "bucketNotEmpty" }

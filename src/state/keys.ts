@@ -6,6 +6,8 @@
  * one.
  */
 import type { BucketSettingName } from "./setting-command.ts";
+import { invertedBirth } from "./version-id.ts";
+import type { Birth } from "./version-id.ts";
 
 /** Bucket ids are fixed width, so that one bucket's keys never stand inside another's range. */
 function bucketIdText(bucketId: number): string {
@@ -21,6 +23,15 @@ export const keys = {
   account: (accountId: string) => `account/${accountId}`,
   objectPrefix: (bucketId: number) => `object/${bucketIdText(bucketId)}/`,
   object: (bucketId: number, key: string) => `object/${bucketIdText(bucketId)}/${key}`,
+  markerPrefix: (bucketId: number) => `marker/${bucketIdText(bucketId)}/`,
+  /** The current delete marker of a key: then there is no object row. */
+  marker: (bucketId: number, key: string) => `marker/${bucketIdText(bucketId)}/${key}`,
+  versionPrefix: (bucketId: number) => `version/${bucketIdText(bucketId)}/`,
+  /** A version that is not current, in key order and then newest first. */
+  version: (bucketId: number, key: string, birth: Birth) =>
+    `version/${bucketIdText(bucketId)}/${key}\0${invertedBirth(birth)}`,
+  /** Where the list of the noncurrent versions of a key begins. */
+  history: (bucketId: number, key: string) => `history/${bucketIdText(bucketId)}/${key}`,
   /** Attributes too large for the listing row, by the log position at which the object was born. */
   detail: (birthIndex: number, birthSub: number) =>
     `detail/${birthIndex.toString(36).padStart(10, "0")}.${birthSub}`,
@@ -43,6 +54,17 @@ export const keys = {
   reap: (kind: "body" | "parts", id: string) => `reap/${kind}/${id}`,
   segment: (id: number) => `segment/${id.toString(36).padStart(8, "0")}`,
 } as const;
+
+const HISTORY = "history/";
+
+export function isHistoryKey(rowKey: string): boolean {
+  return rowKey.startsWith(HISTORY);
+}
+
+/** Of the same key of the same bucket. */
+export function versionKeyBeside(historyKey: string, birth: Birth): string {
+  return `version/${historyKey.slice(HISTORY.length)}\0${invertedBirth(birth)}`;
+}
 
 const OBJECT_PREFIX_LENGTH = keys.objectPrefix(0).length;
 

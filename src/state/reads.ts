@@ -2,24 +2,29 @@
  * The keys that applying a command will read, so that a driver can fetch them in threads while the entry is
  * still on its way to the disk (RULES.md R4). A key too few costs a blocking read, never a wrong answer.
  */
-import type { BucketTable } from "./bucket-table.ts";
+import type { BucketEntry, BucketTable } from "./bucket-table.ts";
 import type { Command, CopyCommand } from "./command.ts";
-import { keys } from "./keys.ts";
+import { keys, versionKeyBeside } from "./keys.ts";
 import { decodeFootprint } from "./object-row.ts";
 import { BUCKET_SETTING_NAMES } from "./setting-command.ts";
 import type { StoredObject } from "./stored-object.ts";
+import { decodeHistory } from "./version-row.ts";
 
 /** First round: what the command names itself. */
 export function readsOf(command: Command, buckets: BucketTable): readonly string[] {
   switch (command.kind) {
     case "putObject":
     case "deleteObject":
+    case "deleteVersion":
     case "completeUpload": {
       const bucket = buckets.find(command.bucket);
-      const wanted = bucket === undefined ? [] : [keys.object(bucket.row.id, command.key)];
+      const wanted = bucket === undefined ? [] : readsOfKey(bucket, command.key);
       if (command.kind === "completeUpload") wanted.push(keys.upload(command.uploadId));
       if (command.kind === "putObject" && command.body.kind === "stored") {
         wanted.push(keys.body(command.body.bodyId), keys.stage(command.body.bodyId));
+      }
+      if (command.kind === "deleteVersion" && bucket !== undefined && command.version.kind === "birth") {
+        wanted.push(keys.version(bucket.row.id, command.key, command.version));
       }
       return wanted;
     }
@@ -53,6 +58,7 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
     case "deleteAccount":
     case "putDataKey":
     case "createUpload":
+    case "setVersioning":
     case "setDate":
     case "tick":
       return [];
@@ -62,17 +68,23 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
 function readsOfCopy(command: CopyCommand, buckets: BucketTable): readonly string[] {
   const { source, body } = command;
   const from = buckets.find(source.bucket);
-  const wanted = from === undefined ? [] : [keys.object(from.row.id, source.key)];
+  const wanted = from === undefined ? [] : readsOfKey(from, source.key);
   if (body.kind === "stored") wanted.push(keys.body(body.bodyId), keys.stage(body.bodyId));
   if (command.kind === "copyPart") {
     wanted.push(keys.upload(command.uploadId), keys.part(command.uploadId, command.partNumber));
   } else if (command.kind === "copyObject") {
     const to = buckets.find(command.bucket);
-    if (to !== undefined) wanted.push(keys.object(to.row.id, command.key));
+    if (to !== undefined) wanted.push(...readsOfKey(to, command.key));
   } else if (command.kind === "renameObject" && from !== undefined) {
-    wanted.push(keys.object(from.row.id, command.key));
+    wanted.push(...readsOfKey(from, command.key));
   }
   return wanted;
+}
+
+function readsOfKey(bucket: BucketEntry, key: string): string[] {
+  const { id, versioning } = bucket.row;
+  const object = keys.object(id, key);
+  return versioning === undefined ? [object] : [object, keys.marker(id, key), keys.history(id, key)];
 }
 
 /** Second round: what an object that will be replaced names. */
@@ -81,4 +93,11 @@ export function readsOfObject(object: StoredObject | Uint8Array): readonly strin
   if (body.kind === "stored") return [keys.body(body.bodyId)];
   if (body.kind === "appended") return [keys.append(body.listId)];
   return body.kind === "parts" ? [keys.upload(body.uploadId)] : [];
+}
+
+/** The same of a key's history: the version that a new one is linked to, or that becomes current again. */
+export function readsOfHistory(rowKey: string, bytes: Uint8Array): readonly string[] {
+  const { newest, nullVersion } = decodeHistory(bytes);
+  const births = nullVersion === undefined ? [newest] : [newest, nullVersion];
+  return births.map((birth) => versionKeyBeside(rowKey, birth));
 }

@@ -33,7 +33,14 @@ export type BucketRow = {
   readonly versioning?: Versioning;
 };
 export type Versioning = "Enabled" | "Suspended";
-export type BucketCounters = { readonly objects: number; readonly bytes: number };
+export type BucketCounters = {
+  /** Of current objects. */
+  readonly objects: number;
+  readonly bytes: number;
+  /** All noncurrent versions and all delete markers; absent where there never was versioning. */
+  readonly versions?: number;
+  readonly versionBytes?: number;
+};
 
 /** A setting of a bucket: a document that whoever put it has checked. */
 export type SettingRow = { readonly document: string };
@@ -94,6 +101,8 @@ export type CompletedUpload = {
   readonly refs: number;
   /** Which parts were chosen, in order. */
   readonly runs: readonly PartRun[];
+  /** Absent where there never was versioning. */
+  readonly versionId?: string;
 };
 
 /** Listing row of an open upload. */

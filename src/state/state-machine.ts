@@ -9,7 +9,7 @@ import { applyAppendObject } from "./apply-append.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import { applySetting, removeSettings } from "./apply-setting.ts";
 import { applyCopyObject, applyCopyPart, applyRenameObject } from "./apply-copy.ts";
-import { applyDeleteObject, applyPutObject } from "./apply-object.ts";
+import { applyDeleteObject, applyDeleteVersion, applyPutObject } from "./apply-object.ts";
 import { applyPutObjectTags } from "./apply-tags.ts";
 import {
   applyAbortUpload,
@@ -117,7 +117,11 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
     case "putObject":
       return applyPutObject(context, command, { sub, bodyOffset });
     case "deleteObject":
-      return applyDeleteObject(context, command);
+      return applyDeleteObject(context, command, sub);
+    case "deleteVersion":
+      return applyDeleteVersion(context, command);
+    case "setVersioning":
+      return applySetVersioning(context, command);
     case "createBucket":
       return applyCreateBucket(context, command);
     case "deleteBucket":
@@ -180,8 +184,20 @@ function applyCreateBucket(
 function applyDeleteBucket(context: ApplyContext, name: string): CommandResult {
   const bucket = context.buckets.find(name);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  if (bucket.counters.objects > 0) return { kind: "bucketNotEmpty" };
+  const { objects, versions } = bucket.counters;
+  if (objects > 0 || versions > 0) return { kind: "bucketNotEmpty" };
   removeSettings(context, bucket);
   context.buckets.delete(name, bucket);
+  return { kind: "done" };
+}
+
+/** Objects that are there stay as they are: they are versions without an id. */
+function applySetVersioning(
+  context: ApplyContext,
+  command: Extract<Command, { kind: "setVersioning" }>,
+): CommandResult {
+  const bucket = context.buckets.find(command.bucket);
+  if (bucket === undefined) return { kind: "noSuchBucket" };
+  context.buckets.setVersioning(command.bucket, bucket, command.versioning);
   return { kind: "done" };
 }

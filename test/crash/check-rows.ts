@@ -4,10 +4,12 @@
  * leads to. Returns what is wrong, one sentence each.
  */
 import type { StorageNode } from "../../src/replica/storage-node.ts";
+import { keys } from "../../src/state/keys.ts";
 import { decodeObject } from "../../src/state/object-row.ts";
-import type { BodyReference } from "../../src/state/object-row.ts";
+import type { BodyReference, ObjectFootprint } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../../src/state/rows.ts";
 import type { PartRow } from "../../src/state/rows.ts";
+import { recountVersions } from "../state/recount-versions.ts";
 
 type Rows = ReadonlyMap<string, Uint8Array>;
 
@@ -90,11 +92,28 @@ class Recount {
       bucket.objects++;
       bucket.bytes += row.size;
       this.#buckets.set(bucketId, bucket);
-      this.#name(row.body, { index: row.birthIndex, size: row.size });
-      const birth = `${row.birthIndex.toString(36).padStart(10, "0")}.${row.birthSub}`;
-      if (row.hasDetail) this.#reached.add(`detail/${birth}`);
-      if (row.tagCount > 0) this.#reached.add(`tags/${birth}`);
+      this.#hold(row);
     }
+    for (const [, value] of this.#under("bucket/")) this.#versionsOf(rows.bucket.decode(value).id);
+  }
+
+  #hold(object: ObjectFootprint): void {
+    this.#name(object.body, { index: object.birthIndex, size: object.size });
+    if (object.hasDetail) this.#reached.add(keys.detail(object.birthIndex, object.birthSub));
+    if (object.tagCount > 0) this.#reached.add(keys.tags(object.birthIndex, object.birthSub));
+  }
+
+  #versionsOf(id: number): void {
+    const { problems, known, objects, count, bytes } = recountVersions(this.#all, id);
+    this.wrong.push(...problems);
+    for (const key of known) this.#reached.add(key);
+    for (const object of objects) this.#hold(object);
+    const row = this.#all.get(keys.bucketCounters(id));
+    const { versions = 0, versionBytes = 0 } = row === undefined ? {} : rows.bucketCounters.decode(row);
+    this.#expect(
+      versions === count && versionBytes === bytes,
+      `bucket ${id} counts ${versions} versions of ${versionBytes} bytes, it has ${count} of ${bytes}`,
+    );
   }
 
   parts(): void {
@@ -210,7 +229,7 @@ class Recount {
 
   /** Rows that nothing leads to would stay for ever. */
   strays(): void {
-    for (const kind of ["detail/", "tags/", "count/", "uploads/"]) {
+    for (const kind of ["detail/", "tags/", "count/", "uploads/", "marker/", "version/", "history/"]) {
       for (const [rest] of this.#under(kind)) {
         this.#expect(this.#reached.has(kind + rest), `row ${kind}${JSON.stringify(rest)} belongs to nothing`);
       }

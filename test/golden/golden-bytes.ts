@@ -17,6 +17,7 @@ import type { BodyReference } from "../../src/state/object-row.ts";
 import { rows } from "../../src/state/rows.ts";
 import { encodeTags } from "../../src/state/tags.ts";
 import type { TagSet } from "../../src/state/tags.ts";
+import { encodeHistory, encodeMarker, encodeVersion } from "../../src/state/version-row.ts";
 import { AckedFile } from "../../src/store/acked-file.ts";
 import { encodeMark, markKey } from "../../src/store/flush-ring.ts";
 import { sealRow } from "../../src/store/row-seal.ts";
@@ -207,6 +208,22 @@ const commands: Readonly<Record<string, Command>> = {
   },
   deleteAccount: { kind: "deleteAccount", accountId: "alice" },
   putDataKey: { kind: "putDataKey", salt: Buffer.alloc(16, 0x11), sealedKey: Buffer.alloc(60, 0x22) },
+  deleteVersion: {
+    kind: "deleteVersion",
+    bucket: "bucket",
+    key: "k",
+    version: { kind: "birth", birthIndex: 1_000_000, birthSub: 299 },
+    condition: { kind: "none" },
+  },
+  deleteNullVersion: {
+    kind: "deleteVersion",
+    bucket: "bucket",
+    key: "k",
+    version: { kind: "null" },
+    condition: { kind: "etag", etag: ETAG },
+  },
+  enableVersioning: { kind: "setVersioning", bucket: "bucket", versioning: "Enabled" },
+  suspendVersioning: { kind: "setVersioning", bucket: "bucket", versioning: "Suspended" },
 };
 
 const bodies: Readonly<Record<string, BodyReference>> = {
@@ -217,6 +234,31 @@ const bodies: Readonly<Record<string, BodyReference>> = {
   parts: { kind: "parts", uploadId: "0123" },
   slice: { kind: "slice", base: { kind: "parts", uploadId: "0123" }, start: 5_000_000_000 },
   appended: { kind: "appended", listId: "n1.1-l", pieces: 300 },
+};
+
+const birth = { birthIndex: 1_000_000, birthSub: 299 };
+const marker = { ...birth, hasVersionId: true, modifiedMs: 1_700_000_000_123 };
+const object = { kind: "object" as const, row: Buffer.from("object row") };
+
+const versionRows: Readonly<Record<string, Buffer>> = {
+  "versioned bucket": rows.bucket.encode({
+    id: 36,
+    owner: "root",
+    createdMs: 1_700_000_000_000,
+    location: "",
+    versioning: "Suspended",
+  }),
+  "counters of versions": rows.bucketCounters.encode({ objects: 1, bytes: 2, versions: 3, versionBytes: 4 }),
+  marker: encodeMarker(marker),
+  "null marker": encodeMarker({ ...marker, hasVersionId: false }),
+  version: encodeVersion({ older: { ...birth, birthIndex: 1 }, newer: birth, version: object }),
+  "version marker": encodeVersion({
+    older: undefined,
+    newer: undefined,
+    version: { kind: "marker" as const, marker },
+  }),
+  history: encodeHistory({ newest: birth, nullVersion: { birthIndex: 7, birthSub: 0 } }),
+  "history without null version": encodeHistory({ newest: birth, nullVersion: undefined }),
 };
 
 const otherRows: Readonly<Record<string, Buffer>> = {
@@ -336,13 +378,13 @@ function stateBytes(): Record<string, Buffer> {
     };
     found[`object ${name}`] = encodeObject({ ...birth, hasDetail: false, body, attributes });
     if (name !== "inline") continue;
-    const tagged = { ...birth, hasVersionId: true, tagCount: 10 };
-    found["object with version id and tags"] = encodeObject({ ...tagged, hasDetail: false, body, attributes });
+    const tagged = { ...birth, hasDetail: false, hasVersionId: true, tagCount: 10, body, attributes };
+    found["object with version id and tags"] = encodeObject(tagged);
     const large = { ...attributes, metadata: [["m", "x".repeat(300)] as const] };
     found["object with detail"] = encodeObject({ ...birth, hasDetail: true, body, attributes: large });
     found["detail"] = encodeDetail(large) as Buffer;
   }
-  for (const [name, row] of Object.entries(otherRows)) found[`row ${name}`] = row;
+  for (const [name, row] of Object.entries({ ...otherRows, ...versionRows })) found[`row ${name}`] = row;
   return found;
 }
 
@@ -368,6 +410,9 @@ const keyTexts: Readonly<Record<string, string>> = {
   setting: keys.setting(36, "cors"),
   account: keys.account("alice"),
   object: keys.object(36, "k/ü"),
+  marker: keys.marker(36, "k/ü"),
+  version: keys.version(36, "k/ü", birth),
+  history: keys.history(36, "k/ü"),
   detail: keys.detail(1_000_000, 299),
   tags: keys.tags(1_000_000, 299),
   append: keys.append("n1.1-l"),

@@ -6,6 +6,7 @@ import type { Chunk, Command, CommandBody, WriteCondition } from "../../src/stat
 import type { BodyReference, PartRun, SharedBody } from "../../src/state/object-row.ts";
 import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
+import type { Birth, VersionName } from "../../src/state/version-id.ts";
 
 /** Text of whole characters, as S3 names and keys are; short ones more often. */
 export const text = fc.oneof(
@@ -68,6 +69,14 @@ export const tags: fc.Arbitrary<TagSet> = fc.array(fc.tuple(text, text), { maxLe
 const someTags = fc.option(tags, { nil: undefined });
 const source = fc.record({ bucket: text, key: text, birthIndex: count, birthSub: fc.nat(300) });
 const copyBody = fc.oneof(commandBody, fc.constant({ kind: "shared" as const }));
+export const birth: fc.Arbitrary<Birth> = fc.record({
+  birthIndex: fc.integer({ min: 1, max: 36 ** 10 - 1 }),
+  birthSub: fc.nat(1_000_000),
+});
+export const versionName: fc.Arbitrary<VersionName> = fc.oneof(
+  fc.constant({ kind: "null" as const }),
+  birth.map((place) => ({ kind: "birth" as const, ...place })),
+);
 
 const kind = <Kind extends string>(name: Kind): fc.Arbitrary<Kind> => fc.constant(name);
 
@@ -176,6 +185,12 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     key: text,
     version: fc.option(fc.record({ birthIndex: count, birthSub: fc.nat(300) }), { nil: undefined }),
     tags,
+  }),
+  fc.record({ kind: kind("deleteVersion"), bucket: text, key: text, version: versionName, condition }),
+  fc.record({
+    kind: kind("setVersioning"),
+    bucket: text,
+    versioning: fc.constantFrom("Enabled" as const, "Suspended" as const),
   }),
   fc.record({ kind: kind("setDate"), dateMs: count }),
   fc.record({ kind: kind("tick") }),

@@ -3,11 +3,12 @@
  * agree with a recount, every reference is counted, and no row is left that nothing leads to.
  */
 import { decodeObject } from "../../src/state/object-row.ts";
-import type { BodyReference } from "../../src/state/object-row.ts";
+import type { BodyReference, ObjectFootprint } from "../../src/state/object-row.ts";
 import { keys } from "../../src/state/keys.ts";
 import { EXTENTS_PER_ROW, rows, unpackExtents } from "../../src/state/rows.ts";
 import type { BodyRow, PartRow, UploadRow } from "../../src/state/rows.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
+import { recountVersions } from "./recount-versions.ts";
 
 type Rows = ReadonlyMap<string, Uint8Array>;
 
@@ -124,21 +125,31 @@ class Recount {
     for (const [name, { id }] of rowsUnder(this.#all, "bucket/", rows.bucket.decode)) {
       this.#known.add(keys.bucket(name)).add(keys.bucketCounters(id));
       for (const setting of BUCKET_SETTING_NAMES) this.#known.add(keys.setting(id, setting));
+      const versions = recountVersions(this.#all, id);
+      this.problems.push(...versions.problems);
+      for (const key of versions.known) this.#known.add(key);
+      for (const object of versions.objects) this.#hold(object);
       let bytes = 0;
       const prefix = keys.objectPrefix(id);
       const objects = rowsUnder(this.#all, prefix, decodeObject);
       for (const [key, object] of objects) {
         this.#known.add(prefix + key);
         bytes += object.size;
-        this.#refer(object.body, { index: object.birthIndex, size: object.size });
-        if (object.hasDetail) this.#besides(keys.detail(object.birthIndex, object.birthSub));
-        if (object.tagCount > 0) this.#besides(keys.tags(object.birthIndex, object.birthSub));
+        this.#hold(object);
       }
       const counters = this.#all.get(keys.bucketCounters(id));
       const counted = counters === undefined ? undefined : rows.bucketCounters.decode(counters);
       this.#expect(`objects of ${name}`, counted?.objects, objects.size);
       this.#expect(`bytes of ${name}`, counted?.bytes, bytes);
+      this.#expect(`versions of ${name}`, counted?.versions ?? 0, versions.count);
+      this.#expect(`bytes of versions of ${name}`, counted?.versionBytes ?? 0, versions.bytes);
     }
+  }
+
+  #hold(object: ObjectFootprint): void {
+    this.#refer(object.body, { index: object.birthIndex, size: object.size });
+    if (object.hasDetail) this.#besides(keys.detail(object.birthIndex, object.birthSub));
+    if (object.tagCount > 0) this.#besides(keys.tags(object.birthIndex, object.birthSub));
   }
 
   #besides(key: string): void {

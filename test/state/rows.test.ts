@@ -14,13 +14,17 @@ const uploadChecksum = fc.option(
   }),
   { nil: undefined },
 );
-const completed = fc.record({
-  etag: text,
-  size: count,
-  checksum: fc.option(text, { nil: undefined }),
-  refs: count,
-  runs: arbitrary.runs,
-});
+const completed = fc.record(
+  {
+    etag: text,
+    size: count,
+    checksum: fc.option(text, { nil: undefined }),
+    refs: count,
+    runs: arbitrary.runs,
+    versionId: text,
+  },
+  { requiredKeys: ["etag", "size", "checksum", "refs", "runs"] },
+);
 
 /** Rows of fields that are always there and of later ones that may be absent. */
 function withSome<Always extends object, Later extends object>(
@@ -43,7 +47,10 @@ const arbitraries = {
     },
     { requiredKeys: ["id", "owner", "createdMs", "location"] },
   ),
-  bucketCounters: fc.record({ objects: count, bytes: count }),
+  bucketCounters: fc.record(
+    { objects: count, bytes: count, versions: count, versionBytes: count },
+    { requiredKeys: ["objects", "bytes"] },
+  ),
   setting: fc.record({ document: text }),
   account: fc.record({ displayName: text, accessKey: text, sealedSecret: arbitrary.bytes }),
   dataKey: fc.record({ salt: arbitrary.bytes, sealedKey: arbitrary.bytes }),

@@ -17,17 +17,19 @@ import type {
   WriteCondition,
 } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
-import { decodeFootprint, decodeObject } from "../../src/state/object-row.ts";
+import { decodeFootprint } from "../../src/state/object-row.ts";
 import type { PartRun } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
 import { NESTING_MAX } from "../../src/state/shared-body.ts";
-import { decodeTags } from "../../src/state/tags.ts";
 import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
+import { NULL_VERSION, parseVersionId } from "../../src/state/version-id.ts";
+import type { VersionName } from "../../src/state/version-id.ts";
 import { recount } from "./recount.ts";
 import { settingsInModel, settingsInRows } from "./settings-in-rows.ts";
 import { StateModel } from "./state-model.ts";
 import { StateWorld } from "./state-world.ts";
+import { versionsInRows } from "./versions-in-rows.ts";
 import { chunkOf } from "./chunk-of.ts";
 
 /** Small numbers that the driver reads as it needs: which bucket, which key, how large, ... */
@@ -43,8 +45,12 @@ const STEP_KINDS = [
   "put",
   "put",
   "put",
+  "put",
+  "put",
   "delete",
   "delete",
+  "deleteVersion",
+  "setVersioning",
   "createUpload",
   "createUpload",
   "putPart",
@@ -89,6 +95,10 @@ const ETAGS = ["0".repeat(32), "1".repeat(32), "2".repeat(32)];
 /** A little, up to what is held and beyond it, in both directions. */
 const CLOCK_MOVES = [3, -3, 600_000, -600_000, 600_001, -600_001, 1e9, -1e9];
 const SIZES = [0, 1, 256, 257, 700, 3000];
+
+function switchOf(bucket: string, at: number): Command {
+  return { kind: "setVersioning", bucket, versioning: at % 3 === 0 ? "Suspended" : "Enabled" };
+}
 
 function pick<Item>(items: readonly Item[], at: number): Item {
   return items[at % items.length] as Item;
@@ -144,34 +154,17 @@ export class StateDriver {
   }
 
   compare(): void {
-    const objects = [...this.model.buckets].map(([name, bucket]) => [
+    const wanted = [...this.model.buckets].map(([name, { objects }]) => [
       name,
-      Object.fromEntries([...bucket.objects].map(([key, object]) => [key, { ...object, nesting: 0 }])),
+      { versioning: objects.versioning, keys: objects.all() },
     ]);
-    expect(this.#objectsInRows()).toEqual(Object.fromEntries(objects));
+    expect(versionsInRows(this.world.view.rows)).toEqual(Object.fromEntries(wanted));
     expect(recount(this.world.view.rows)).toEqual([]);
     expect(settingsInRows(this.world.view.rows)).toEqual(settingsInModel(this.model));
     const etags = [...this.model.buckets].flatMap(([name, bucket]) =>
       [...bucket.objects].map(([key, { etag }]) => [`${name}/${key}`, etag] as const),
     );
     expect(Object.fromEntries(this.world.cached)).toEqual(Object.fromEntries(etags));
-  }
-
-  #objectsInRows(): unknown {
-    const buckets = [...this.world.view.rows].filter(([key]) => key.startsWith("bucket/"));
-    const byName = buckets.map(([bucketKey, bytes]) => {
-      const prefix = keys.objectPrefix(rows.bucket.decode(bytes).id);
-      const found = [...this.world.view.rows].filter(([key]) => key.startsWith(prefix));
-      const objects = found.map(([key, row]) => {
-        const { etag, size, modifiedMs: timeMs, birthIndex, birthSub, tagCount } = decodeObject(row);
-        const tagRow = this.world.view.get(keys.tags(birthIndex, birthSub));
-        const tags = tagCount === 0 || tagRow === undefined ? [] : decodeTags(tagRow);
-        const birth = `${birthIndex}.${birthSub}`;
-        return [key.slice(prefix.length), { etag, size, timeMs, birth, tags, nesting: 0 }];
-      });
-      return [bucketKey.slice("bucket/".length), Object.fromEntries(objects)];
-    });
-    return Object.fromEntries(byName);
   }
 
   /** Housekeeping until nothing is left to do; then every reap row must be gone. */
@@ -224,6 +217,7 @@ export class StateDriver {
   #command(each: Step): Command | undefined {
     const { kind, a, b, c } = each;
     const [bucket, key, etag] = [pick(BUCKETS, a), pick(KEYS, b), pick(ETAGS, c)];
+    if (kind === "setVersioning") return switchOf(bucket, c);
     switch (kind) {
       case "createBucket":
         return { kind, name: bucket, owner: `owner${b}`, location: "" };
@@ -237,6 +231,8 @@ export class StateDriver {
       }
       case "delete":
         return { kind: "deleteObject", bucket, key, condition: this.#condition(c) };
+      case "deleteVersion":
+        return { kind, bucket, key, version: this.#version(each), condition: this.#condition(c) };
       case "createUpload": {
         const uploadId = `u${this.#uploadsMade++}`;
         const attributes = this.#attributes(c);
@@ -370,6 +366,14 @@ export class StateDriver {
     const wanted = this.model.chunk(chunk, this.#timeMs);
     expect(this.world.applyChunk(chunk, this.#timeMs)).toEqual(wanted);
     return { kind: "stored", bodyId, size };
+  }
+
+  /** Mostly one that is there. */
+  #version({ a, b, c }: Step): VersionName {
+    const versions = this.model.buckets.get(pick(BUCKETS, a))?.objects.versionsOf(pick(KEYS, b)) ?? [];
+    const known = versions.length > 0 && c % 5 < 4 ? parseVersionId(pick(versions, c).id) : undefined;
+    if (known !== undefined) return known;
+    return c % 2 === 0 ? NULL_VERSION : { kind: "birth", birthIndex: c + 1, birthSub: a % 2 };
   }
 
   #uploadId(at: number): string {

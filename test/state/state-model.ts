@@ -12,21 +12,14 @@ import type {
 } from "../../src/state/command.ts";
 import type { TagSet } from "../../src/state/tags.ts";
 import type { SettingCommand } from "../../src/state/setting-command.ts";
+import { birthText, versionNameText } from "../../src/state/version-id.ts";
+import { ModelObjects } from "./model-objects.ts";
+import type { ModelObject } from "./model-objects.ts";
 
-type ModelObject = {
-  readonly etag: string;
-  readonly size: number;
-  readonly timeMs: number;
-  readonly tags: TagSet;
-  /** Log index and number in the entry. */
-  readonly birth: string;
-  /** As many lists, one in the other, or fewer. */
-  readonly nesting: number;
-};
 type ModelBucket = {
   readonly id: number;
   readonly owner: string;
-  readonly objects: Map<string, ModelObject>;
+  readonly objects: ModelObjects;
   readonly settings: Map<string, string>;
 };
 type ModelUpload = {
@@ -83,10 +76,11 @@ export class StateModel {
     return { kind: "done" };
   }
 
+  /** The commands of the entry `index`. */
   commands(commands: readonly Command[], timeMs: number, index: number): readonly CommandResult[] {
     this.see(timeMs);
-    return commands.map((command, sub) => {
-      this.#birth = `${index}.${sub}`;
+    return commands.map((command, birthSub) => {
+      this.#birth = birthText({ birthIndex: index, birthSub });
       return this.#one(command);
     });
   }
@@ -97,7 +91,8 @@ export class StateModel {
         const existing = this.buckets.get(command.name);
         if (existing !== undefined) return { kind: "bucketExists", owner: existing.owner };
         const id = ++this.#bucketsMade;
-        this.buckets.set(command.name, { id, owner: command.owner, objects: new Map(), settings: new Map() });
+        const objects = new ModelObjects(() => this.#birth);
+        this.buckets.set(command.name, { id, owner: command.owner, objects, settings: new Map() });
         return { kind: "done" };
       }
       case "deleteBucket": {
@@ -105,6 +100,14 @@ export class StateModel {
         if (bucket === undefined) return { kind: "noSuchBucket" };
         if (bucket.objects.size > 0) return { kind: "bucketNotEmpty" };
         this.buckets.delete(command.name);
+        return { kind: "done" };
+      }
+      case "deleteVersion":
+        return this.#deleteVersion(command);
+      case "setVersioning": {
+        const bucket = this.buckets.get(command.bucket);
+        if (bucket === undefined) return { kind: "noSuchBucket" };
+        bucket.objects.versioning = command.versioning;
         return { kind: "done" };
       }
       case "putObject":
@@ -209,8 +212,20 @@ export class StateModel {
     if (bucket === undefined) return { kind: "noSuchBucket" };
     const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
     if (refusal !== undefined) return refusal;
-    bucket.objects.delete(command.key);
-    return { kind: "done" };
+    const versionId = bucket.objects.delete(command.key, this.dateMs);
+    return versionId === undefined ? { kind: "done" } : { kind: "versionDeleted", versionId, isMarker: true };
+  }
+
+  #deleteVersion(command: Extract<Command, { kind: "deleteVersion" }>): CommandResult {
+    const bucket = this.buckets.get(command.bucket);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const versionId = versionNameText(command.version);
+    const version = bucket.objects.find(command.key, versionId);
+    const refusal = this.#refusal(command.condition, version?.object);
+    if (refusal !== undefined) return refusal;
+    bucket.objects.removeVersion(command.key, versionId);
+    if (bucket.objects.versioning === undefined) return { kind: "done" };
+    return { kind: "versionDeleted", versionId, isMarker: version !== undefined && !version.object };
   }
 
   #createUpload(command: Extract<Command, { kind: "createUpload" }>): CommandResult {
@@ -263,13 +278,13 @@ export class StateModel {
     object: Omit<ModelObject, "birth" | "timeMs"> & { readonly timeMs?: number },
   ): CommandResult {
     const { timeMs = this.dateMs, etag } = object;
-    bucket.objects.set(key, { ...object, birth: this.#birth, timeMs });
-    return { kind: "objectPut", modifiedMs: timeMs, etag };
+    const versionId = bucket.objects.set(key, { ...object, birth: this.#birth, timeMs });
+    return { kind: "objectPut", modifiedMs: timeMs, etag, versionId };
   }
 
   #source(source: CopySource): ModelObject | undefined {
     const found = this.buckets.get(source.bucket)?.objects.get(source.key);
-    return found?.birth === `${source.birthIndex}.${source.birthSub}` ? found : undefined;
+    return found?.birth === birthText(source) ? found : undefined;
   }
 
   #copy(command: Extract<Command, { kind: "copyObject" }>): CommandResult {
@@ -310,7 +325,7 @@ export class StateModel {
     if (refusal !== undefined) return refusal;
     if (command.body.kind !== "shared" && this.#claim(command.body) === undefined)
       return { kind: "bodyGone" };
-    bucket.objects.delete(command.source.key);
+    bucket.objects.delete(command.source.key, this.dateMs);
     return this.#write(bucket, command.key, source);
   }
 
@@ -335,9 +350,9 @@ export class StateModel {
     const object = bucket.objects.get(command.key);
     if (object === undefined) return { kind: "noSuchKey" };
     const { version, tags } = command;
-    const isMeant = version === undefined || object.birth === `${version.birthIndex}.${version.birthSub}`;
+    const isMeant = version === undefined || object.birth === birthText(version);
     if (!isMeant) return { kind: "sourceChanged" };
-    bucket.objects.set(command.key, { ...object, tags });
+    bucket.objects.change(command.key, { ...object, tags });
     return { kind: "done" };
   }
 }
