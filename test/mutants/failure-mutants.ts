@@ -1,5 +1,5 @@
 /** Planted bugs of what the store does when the disk is full or fails, or a start finds less than it left. */
-import type { Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
 
 const fullDisk = ["test/crash/full-disk.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];

@@ -3,17 +3,7 @@
  * tests that must notice it. `find` stands exactly once in `file`.
  */
 import { failures } from "./failure-mutants.ts";
-
-export type Mutant = {
-  readonly name: string;
-  /** What the bug would do to somebody. */
-  readonly what: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** Test files, of which at least one must fail. */
-  readonly killedBy: readonly string[];
-};
+import type { Mutant } from "./mutant.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];
