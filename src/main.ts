@@ -70,7 +70,7 @@ export async function startServer(
   const undo: (() => Promise<void>)[] = [() => node.close()];
   try {
     const root = rootOf(config);
-    const service = new StoreService(node, { root, random: systemRandom });
+    const service = new StoreService(node, { root, clock: systemClock, random: systemRandom });
     const { accounts = [], masterKey } = config;
     const rootSecretKey = root.secretKey;
     await service.settleAccounts({ accounts, masterKey, rootSecretKey }, { clock: systemClock, logger });

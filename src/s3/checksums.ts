@@ -16,7 +16,7 @@ import { createCRC64 } from "hash-wasm";
 import type { IHasher } from "hash-wasm";
 
 import { unreachable } from "../base/assert.ts";
-import { combineCrcs } from "./crc-combine.ts";
+import { CrcCombiner } from "./crc-combine.ts";
 
 export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -162,17 +162,52 @@ export type PartChecksum = {
   readonly size: number;
 };
 
-/** COMPOSITE: the checksum of the parts' binary checksums, and their number: `<base64>-<parts>`. */
-export function compositeChecksum(algorithm: ChecksumAlgorithm, parts: readonly PartChecksum[]): string {
-  const digests = parts.map((part) => Buffer.from(part.value, "base64"));
-  return `${checksumOf(algorithm, Buffer.concat(digests)).toString("base64")}-${parts.length}`;
+type CombinedAlgorithm = "CRC32" | "CRC32C" | "CRC64NVME";
+
+function canCombine(algorithm: ChecksumAlgorithm): algorithm is CombinedAlgorithm {
+  return algorithm === "CRC32" || algorithm === "CRC32C" || algorithm === "CRC64NVME";
 }
 
-/** FULL_OBJECT: only CRCs can be combined; the rules for that are in checksum-headers.ts. */
-export function fullObjectChecksum(
-  algorithm: "CRC32" | "CRC32C" | "CRC64NVME",
-  parts: readonly PartChecksum[],
-): string {
-  const crcs = parts.map((part) => ({ digest: Buffer.from(part.value, "base64"), length: part.size }));
-  return combineCrcs(algorithm, crcs).toString("base64");
+/**
+ * The checksum of an object from those of its parts, taken in their order. FULL_OBJECT: as if it had been
+ * computed over the bytes; only CRCs can be combined, and what else asks for it is COMPOSITE. COMPOSITE: the
+ * checksum of the parts' binary checksums, and their number: `<base64>-<parts>`.
+ */
+export class PartsChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly type: ChecksumType;
+  readonly #combiner: CrcCombiner | undefined;
+  readonly #digests: Buffer[] = [];
+
+  constructor(wanted: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType }) {
+    const { algorithm, type } = wanted;
+    this.algorithm = algorithm;
+    this.type = type === "FULL_OBJECT" && canCombine(algorithm) ? "FULL_OBJECT" : "COMPOSITE";
+    this.#combiner =
+      this.type === "FULL_OBJECT" && canCombine(algorithm) ? new CrcCombiner(algorithm) : undefined;
+  }
+
+  add(part: PartChecksum): void {
+    const digest = Buffer.from(part.value, "base64");
+    if (this.#combiner === undefined) this.#digests.push(digest);
+    else this.#combiner.add({ digest, length: part.size });
+  }
+
+  value(): string {
+    if (this.#combiner !== undefined) return this.#combiner.digest().toString("base64");
+    const digest = checksumOf(this.algorithm, Buffer.concat(this.#digests));
+    return `${digest.toString("base64")}-${this.#digests.length}`;
+  }
+}
+
+export function compositeChecksum(algorithm: ChecksumAlgorithm, parts: readonly PartChecksum[]): string {
+  const sum = new PartsChecksum({ algorithm, type: "COMPOSITE" });
+  for (const part of parts) sum.add(part);
+  return sum.value();
+}
+
+export function fullObjectChecksum(algorithm: CombinedAlgorithm, parts: readonly PartChecksum[]): string {
+  const sum = new PartsChecksum({ algorithm, type: "FULL_OBJECT" });
+  for (const part of parts) sum.add(part);
+  return sum.value();
 }

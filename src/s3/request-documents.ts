@@ -4,6 +4,7 @@
  * would have it: an element that is ignored may have been the one that mattered.
  */
 
+import type { Steps } from "../base/steps.ts";
 import { parseChecksumAlgorithm } from "./checksum-headers.ts";
 import type { ChecksumAlgorithm } from "./checksums.ts";
 import { invalidArgument, s3Error } from "./errors.ts";
@@ -141,18 +142,24 @@ function parsePart(element: XmlElement): PartToComplete {
   return { partNumber, etag: unquoteEtag(etag), checksum };
 }
 
+/** Half a millisecond. */
+export const PARTS_PER_STEP = 500;
+
 /**
  * In the order of the document; ascending numbers are checked here, because everything after relies on it.
  */
-export function parseCompleteMultipartUpload(root: XmlElement): readonly PartToComplete[] {
+export function* parseCompleteMultipartUpload(root: XmlElement): Steps<readonly PartToComplete[]> {
   expectRoot(root, "CompleteMultipartUpload");
   if (root.children.length === 0 || root.children.length > PART_NUMBER_MAX) throw malformedXml();
+  const parts: PartToComplete[] = [];
   let last = 0;
-  return root.children.map((child) => {
+  for (const child of root.children) {
+    if (parts.length > 0 && parts.length % PARTS_PER_STEP === 0) yield;
     if (child.name !== "Part") throw malformedXml();
     const part = parsePart(child);
     if (part.partNumber <= last) throw s3Error("InvalidPartOrder");
     last = part.partNumber;
-    return part;
-  });
+    parts.push(part);
+  }
+  return parts;
 }

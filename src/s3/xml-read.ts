@@ -3,14 +3,15 @@
  * is kept exactly (spaces, leading zeros, references decoded), and everything a request document has no use
  * for is refused: DOCTYPE, processing instructions, unknown entities, text between elements, depth, size.
  *
- * Bytes may be pushed as they arrive, so that a large document costs no long slice of the event loop. The
- * result is a small tree; request-documents.ts says what must be in it. Names are local: with the S3
+ * Reading goes in steps of some kilobytes, so that a large document costs no long slice of the event loop.
+ * The result is a small tree; request-documents.ts says what must be in it. Names are local: with the S3
  * namespace, another prefix for it, or none.
  */
 
 import { SaxesParser } from "saxes";
 import type { SaxesTagNS } from "saxes";
 
+import type { Steps } from "../base/steps.ts";
 import { S3Error, s3Error } from "./errors.ts";
 
 export type XmlElement = {
@@ -23,7 +24,16 @@ export type XmlElement = {
 type OpenElement = { readonly name: string; text: string; readonly children: XmlElement[] };
 
 const DEPTH_MAX = 10;
-const ELEMENTS_MAX = 200_000;
+/** A Complete of 10,000 parts has four for each. */
+const ELEMENTS_MAX = 50_000;
+/**
+ * Of text, and of bytes without a tag: no name and no key comes near it, and what is longer would be looked
+ * at in one go.
+ */
+const RUN_MAX = 64 * 1024;
+/** One to two milliseconds of the densest document. */
+export const XML_STEP_BYTES = 16 * 1024;
+const LESS_THAN = 0x3c;
 const NOT_BLANK = /[^ \t\r\n]/;
 
 export function malformedXml(cause?: unknown): S3Error {
@@ -34,6 +44,7 @@ export class XmlReader {
   readonly #bytesMax: number;
   #bytes = 0;
   #elements = 0;
+  #bytesSinceTag = 0;
   readonly #open: OpenElement[] = [];
   #root: XmlElement | undefined;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
@@ -64,6 +75,9 @@ export class XmlReader {
         fields: { MaxMessageLengthBytes: String(this.#bytesMax) },
       });
     }
+    const tagAt = bytes.lastIndexOf(LESS_THAN);
+    this.#bytesSinceTag = tagAt < 0 ? this.#bytesSinceTag + bytes.length : bytes.length - tagAt;
+    if (this.#bytesSinceTag > RUN_MAX) throw malformedXml();
     const text = this.#decode(bytes, true);
     this.#run(() => this.#parser.write(text));
   }
@@ -105,8 +119,13 @@ export class XmlReader {
 
   #addText(text: string): void {
     const top = this.#open.at(-1);
-    if (top !== undefined) top.text += text;
-    else if (NOT_BLANK.test(text)) throw malformedXml();
+    if (top === undefined || top.children.length > 0) {
+      // Between elements, and around them all.
+      if (NOT_BLANK.test(text)) throw malformedXml();
+    } else {
+      top.text += text;
+      if (top.text.length > RUN_MAX) throw malformedXml();
+    }
   }
 
   #closeElement(): void {
@@ -122,8 +141,11 @@ export class XmlReader {
 }
 
 /** For documents that are all there. */
-export function readXml(body: Uint8Array, options: { readonly bytesMax: number }): XmlElement {
+export function* readXml(body: Uint8Array, options: { readonly bytesMax: number }): Steps<XmlElement> {
   const reader = new XmlReader(options);
-  reader.push(body);
+  for (let at = 0; at < body.length; at += XML_STEP_BYTES) {
+    if (at > 0) yield;
+    reader.push(body.subarray(at, at + XML_STEP_BYTES));
+  }
   return reader.end();
 }

@@ -1,10 +1,10 @@
 /**
  * The checks of CompleteMultipartUpload, made before the proposal: every named part is there, is the one that
  * was named, and is large enough. What they were made against is the revision that apply compares (RULES.md
- * R5).
+ * R5). Ten thousand parts are looked at a hundred at a time, and others run in between.
  */
 import { createHash } from "node:crypto";
-import { compositeChecksum, fullObjectChecksum } from "../s3/checksums.ts";
+import { PartsChecksum } from "../s3/checksums.ts";
 import { PART_BYTES_MIN } from "../s3/names.ts";
 import type { StoredChecksum } from "../state/attributes.ts";
 import type { PartRun } from "../state/object-row.ts";
@@ -21,35 +21,53 @@ export type CheckedParts = {
 
 type Refusal = Extract<CompleteOutcome, { kind: "invalidPart" | "entityTooSmall" }>;
 
-/** `rows` holds the part of each element of `named`. */
-export function checkParts(
+/** Two milliseconds, if each is of another length and they have CRC64s to combine; else a tenth of that. */
+export const PARTS_PER_STEP = 100;
+
+export type PartsAccess = {
+  /** The row of each of them, in order. */
+  rowsOf(named: readonly CompletePart[]): Promise<readonly (PartRow | undefined)[]>;
+  yieldToOthers(): Promise<void>;
+};
+
+export async function checkParts(
   named: readonly CompletePart[],
-  rows: readonly (PartRow | undefined)[],
   upload: UploadRow,
-): CheckedParts | Refusal {
-  const parts: PartRow[] = [];
-  const { checksum } = upload;
-  for (const [at, want] of named.entries()) {
-    const part = rows[at];
-    if (part === undefined || part.etag !== want.etag || !sameChecksum(want, part)) {
-      return { kind: "invalidPart", partNumber: want.partNumber };
+  access: PartsAccess,
+): Promise<CheckedParts | Refusal> {
+  const sums = new PartsSums(upload);
+  for (let at = 0; at < named.length; at += PARTS_PER_STEP) {
+    if (at > 0) await access.yieldToOthers();
+    const step = named.slice(at, at + PARTS_PER_STEP);
+    const rows = await access.rowsOf(step);
+    for (const [index, want] of step.entries()) {
+      const isLast = at + index === named.length - 1;
+      const checked = checkPart(want, rows[index], { upload, isLast });
+      if ("kind" in checked) return checked;
+      sums.add(want.partNumber, checked);
     }
-    // A composite of parts needs the checksum of each.
-    if (checksum !== undefined && part.checksum?.algorithm !== checksum.algorithm) {
-      return { kind: "invalidPart", partNumber: want.partNumber };
-    }
-    if (part.size < PART_BYTES_MIN && at < named.length - 1) {
-      return { kind: "entityTooSmall", partNumber: want.partNumber, size: part.size, etag: part.etag };
-    }
-    parts.push(part);
   }
-  return {
-    kind: "checked",
-    runs: runsOf(named, parts),
-    size: parts.reduce((sum, part) => sum + part.size, 0),
-    etag: etagOf(parts),
-    checksum: checksumOf(upload, parts),
-  };
+  return sums.finish();
+}
+
+function checkPart(
+  want: CompletePart,
+  part: PartRow | undefined,
+  place: { readonly upload: UploadRow; readonly isLast: boolean },
+): PartRow | Refusal {
+  const { partNumber } = want;
+  const { checksum } = place.upload;
+  if (part === undefined || part.etag !== want.etag || !sameChecksum(want, part)) {
+    return { kind: "invalidPart", partNumber };
+  }
+  // A composite of parts needs the checksum of each.
+  if (checksum !== undefined && part.checksum?.algorithm !== checksum.algorithm) {
+    return { kind: "invalidPart", partNumber };
+  }
+  if (part.size < PART_BYTES_MIN && !place.isLast) {
+    return { kind: "entityTooSmall", partNumber, size: part.size, etag: part.etag };
+  }
+  return part;
 }
 
 function sameChecksum(want: CompletePart, part: PartRow): boolean {
@@ -58,34 +76,39 @@ function sameChecksum(want: CompletePart, part: PartRow): boolean {
   return part.checksum?.algorithm === algorithm && part.checksum.value === value;
 }
 
-/** Consecutive numbers of equal size make one run. */
-function runsOf(named: readonly CompletePart[], parts: readonly PartRow[]): readonly PartRun[] {
-  const runs: { firstPart: number; count: number; size: number }[] = [];
-  for (const [at, { partNumber }] of named.entries()) {
-    const { size } = parts[at] as PartRow;
-    const last = runs.at(-1);
+/** What parts in ascending order make together. */
+class PartsSums {
+  /** Consecutive numbers of equal size make one run. */
+  readonly #runs: { firstPart: number; count: number; size: number }[] = [];
+  readonly #etag = createHash("md5");
+  readonly #checksum: PartsChecksum | undefined;
+  #count = 0;
+  #size = 0;
+
+  constructor(upload: UploadRow) {
+    this.#checksum = upload.checksum === undefined ? undefined : new PartsChecksum(upload.checksum);
+  }
+
+  add(partNumber: number, part: PartRow): void {
+    const { size } = part;
+    this.#count++;
+    this.#size += size;
+    this.#etag.update(Buffer.from(part.etag, "hex"));
+    this.#checksum?.add({ value: part.checksum?.value ?? "", size });
+    const last = this.#runs.at(-1);
     if (last !== undefined && last.size === size && last.firstPart + last.count === partNumber) last.count++;
-    else runs.push({ firstPart: partNumber, count: 1, size });
+    else this.#runs.push({ firstPart: partNumber, count: 1, size });
   }
-  return runs;
-}
 
-/** MD5 over the parts' binary MD5s, and their number. */
-function etagOf(parts: readonly PartRow[]): string {
-  const hash = createHash("md5");
-  for (const part of parts) hash.update(Buffer.from(part.etag, "hex"));
-  return `${hash.digest("hex")}-${parts.length}`;
-}
-
-function checksumOf(upload: UploadRow, parts: readonly PartRow[]): StoredChecksum | undefined {
-  if (upload.checksum === undefined) return undefined;
-  const { algorithm, type } = upload.checksum;
-  const sums = parts.map((part) => ({ value: part.checksum?.value ?? "", size: part.size }));
-  if (
-    type === "FULL_OBJECT" &&
-    (algorithm === "CRC32" || algorithm === "CRC32C" || algorithm === "CRC64NVME")
-  ) {
-    return { algorithm, type, value: fullObjectChecksum(algorithm, sums) };
+  /** The ETag: MD5 over the parts' binary MD5s, and their number. */
+  finish(): CheckedParts {
+    const sum = this.#checksum;
+    return {
+      kind: "checked",
+      runs: this.#runs,
+      size: this.#size,
+      etag: `${this.#etag.digest("hex")}-${this.#count}`,
+      checksum: sum && { algorithm: sum.algorithm, type: sum.type, value: sum.value() },
+    };
   }
-  return { algorithm, type: "COMPOSITE", value: compositeChecksum(algorithm, sums) };
 }

@@ -30,6 +30,7 @@ export class StoreService implements Service {
     node: ServingNode,
     options: {
       readonly root: { readonly accessKey: string; readonly secretKey: string };
+      readonly clock: Clock;
       readonly random: Random;
     },
   ) {
@@ -37,12 +38,12 @@ export class StoreService implements Service {
     this.#random = options.random;
     const { replica: log, index, reader, state } = node;
     const { buckets } = state;
-    const { random } = options;
+    const { clock, random } = options;
     const logTimeMs = (): number => state.logTimeMs;
     const bodies = new Bodies(log, node.incarnation);
     this.buckets = new Buckets({ log, index, buckets });
     this.objects = new Objects({ log, index, buckets, reader, bodies });
-    this.uploads = new Uploads({ log, index, buckets, bodies, logTimeMs, random });
+    this.uploads = new Uploads({ log, index, buckets, bodies, clock, logTimeMs, random });
     const { objects } = this;
     const hasBucket = (name: string): boolean => buckets.find(name) !== undefined;
     this.copies = new Copies({ log, objects, bodies, hasBucket });

@@ -1,5 +1,6 @@
 /** Multipart uploads: opened, filled, listed, completed, aborted. */
 import { BusyError } from "../base/errors.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { StateIndex } from "../store/state-index.ts";
@@ -28,6 +29,7 @@ export class Uploads implements UploadService {
   readonly #index: StateIndex;
   readonly #table: BucketTable;
   readonly #bodies: Bodies;
+  readonly #clock: Pick<Clock, "yieldToOthers">;
   readonly #logTimeMs: () => number;
   readonly #random: Random;
 
@@ -36,6 +38,7 @@ export class Uploads implements UploadService {
     readonly index: StateIndex;
     readonly buckets: BucketTable;
     readonly bodies: Bodies;
+    readonly clock: Pick<Clock, "yieldToOthers">;
     readonly logTimeMs: () => number;
     readonly random: Random;
   }) {
@@ -43,6 +46,7 @@ export class Uploads implements UploadService {
     this.#index = parts.index;
     this.#table = parts.buckets;
     this.#bodies = parts.bodies;
+    this.#clock = parts.clock;
     this.#logTimeMs = parts.logTimeMs;
     this.#random = parts.random;
   }

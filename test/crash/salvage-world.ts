@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { cp, lstat, readFile, readdir, rm } from "node:fs/promises";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
 import { ScratchDirectory } from "../../src/adapters/scratch-directory.ts";
+import { systemClock } from "../../src/adapters/system-clock.ts";
 import { systemRandom } from "../../src/adapters/system-random.ts";
 import { DamageError, RefusedError } from "../../src/base/errors.ts";
 import { openSalvage } from "../../src/replica/salvage-node.ts";
@@ -159,7 +160,7 @@ export type Salvaged = AsyncDisposable & {
 
 export async function salvage(directory: string, changes: Partial<SalvageOptions> = {}): Promise<Salvaged> {
   const node = await openSalvage(salvageOptions(directory, changes));
-  const service = new StoreService(node, { root: testRoot, random: systemRandom });
+  const service = new StoreService(node, { root: testRoot, clock: systemClock, random: systemRandom });
   return { node, report: node.salvage, service, [Symbol.asyncDispose]: () => node.close() };
 }
 

@@ -55,7 +55,7 @@ export async function openNode(
     ...changes,
   });
   const node = await StorageNode.open(options);
-  const service = new StoreService(node, { root: testRoot, random: options.random });
+  const service = new StoreService(node, { root: testRoot, clock: options.clock, random: options.random });
   return {
     node,
     service,

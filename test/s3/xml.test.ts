@@ -3,6 +3,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { finishAtOnce } from "../../src/base/steps.ts";
 import { listBucketsXml, listObjectsV1Xml, listObjectsV2Xml } from "../../src/s3/list-xml.ts";
 import type { ListingV2 } from "../../src/s3/list-xml.ts";
 import {
@@ -12,12 +13,14 @@ import {
   listMultipartUploadsXml,
   listPartsXml,
 } from "../../src/s3/multipart-xml.ts";
+import type { PartToComplete } from "../../src/s3/request-documents.ts";
 import {
+  PARTS_PER_STEP,
   parseCompleteMultipartUpload,
   parseCreateBucketConfiguration,
   parseDelete,
 } from "../../src/s3/request-documents.ts";
-import { readXml, XmlReader } from "../../src/s3/xml-read.ts";
+import { XML_STEP_BYTES, readXml, XmlReader } from "../../src/s3/xml-read.ts";
 import type { XmlElement } from "../../src/s3/xml-read.ts";
 import { escapeXml, urlEncodeName } from "../../src/s3/xml-write.ts";
 
@@ -25,7 +28,11 @@ const OPTIONS = { bytesMax: 1024 * 1024 };
 const MALFORMED = expect.objectContaining({ code: "MalformedXML" }) as unknown;
 
 function read(xml: string): XmlElement {
-  return readXml(Buffer.from(xml), OPTIONS);
+  return finishAtOnce(readXml(Buffer.from(xml), OPTIONS));
+}
+
+function parseComplete(root: XmlElement): readonly PartToComplete[] {
+  return finishAtOnce(parseCompleteMultipartUpload(root));
 }
 
 function texts(root: XmlElement, name: string): readonly string[] {
@@ -68,11 +75,11 @@ describe("the strict reader", () => {
       "<s3:Delete><Object><Key>a</Key></Object></s3:Delete>",
     ];
     for (const xml of bad) expect(() => parseDelete(read(xml)), xml).toThrow(MALFORMED);
-    expect(() => readXml(Buffer.from([0x3c, 0x61, 0x3e, 0xff, 0x3c, 0x2f, 0x61, 0x3e]), OPTIONS)).toThrow(
-      MALFORMED,
-    );
+    expect(() =>
+      finishAtOnce(readXml(Buffer.from([0x3c, 0x61, 0x3e, 0xff, 0x3c, 0x2f, 0x61, 0x3e]), OPTIONS)),
+    ).toThrow(MALFORMED);
     expect(() => read("")).toThrow(expect.objectContaining({ code: "MissingRequestBodyError" }));
-    expect(() => readXml(Buffer.alloc(11, " "), { bytesMax: 10 })).toThrow(
+    expect(() => finishAtOnce(readXml(Buffer.alloc(11, " "), { bytesMax: 10 }))).toThrow(
       expect.objectContaining({ code: "MaxMessageLengthExceeded" }),
     );
   });
@@ -97,11 +104,50 @@ describe("the strict reader", () => {
       { seed: 10, numRuns: 200 },
     );
   });
+
+  test("a document is read in steps of bounded length, and others run in between", () => {
+    const numbers = Array.from({ length: 10_000 }, (_, at) => at + 1);
+    const xml = completion(numbers);
+    const reading = readXml(Buffer.from(xml), OPTIONS);
+    let steps = 1;
+    let step = reading.next();
+    for (; step.done !== true; step = reading.next()) steps++;
+    expect(steps).toBe(Math.ceil(xml.length / XML_STEP_BYTES));
+    expect(XML_STEP_BYTES).toBeLessThanOrEqual(16 * 1024);
+    const parsing = parseCompleteMultipartUpload(step.value);
+    let yields = 0;
+    let parsed = parsing.next();
+    for (; parsed.done !== true; parsed = parsing.next()) yields++;
+    expect(yields).toBe(numbers.length / PARTS_PER_STEP - 1);
+    expect(parsed.value.map(({ partNumber }) => partNumber)).toEqual(numbers);
+  });
+
+  test("nothing in a document is so long that looking at it would take long", () => {
+    const options = { bytesMax: 16 * 1024 * 1024 };
+    const long = 90_000;
+    const spaces = " ".repeat(long);
+    for (const xml of [
+      `<Delete>${spaces}<Object><Key>k</Key></Object></Delete>`,
+      `<Delete><Object><Key>k</Key></Object>${spaces}${spaces}</Delete>`,
+      `<Delete><Object><Key>${"k".repeat(long)}</Key></Object></Delete>`,
+      `<Delete><Object><Key><![CDATA[${"<".repeat(long)}]]></Key></Object></Delete>`,
+      `<Delete><Object><Key a="${"k".repeat(long)}">k</Key></Object></Delete>`,
+      `<Delete>${"<Object/>".repeat(50_001)}</Delete>`,
+    ]) {
+      expect(() => finishAtOnce(readXml(Buffer.from(xml), options)), xml.slice(0, 60)).toThrow(MALFORMED);
+    }
+    const fits = `<Delete>${" ".repeat(60_000)}<Object>\n<Key>k</Key> </Object>${" ".repeat(60_000)}</Delete>`;
+    expect(parseDelete(read(fits)).objects.map(({ key }) => key)).toEqual(["k"]);
+  });
 });
 
-function partsNumbered(...numbers: readonly number[]): XmlElement {
+function completion(numbers: readonly number[]): string {
   const parts = numbers.map((number) => `<Part><PartNumber>${number}</PartNumber><ETag>a</ETag></Part>`);
-  return read(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
+  return `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+}
+
+function partsNumbered(...numbers: readonly number[]): XmlElement {
+  return read(completion(numbers));
 }
 
 function parseConfiguration(body: string): unknown {
@@ -140,7 +186,7 @@ describe("request documents", () => {
       "<Part><ETag>def</ETag><PartNumber>10000</PartNumber>" +
       "<ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME></Part>" +
       "</CompleteMultipartUpload>";
-    expect(parseCompleteMultipartUpload(read(xml))).toEqual([
+    expect(parseComplete(read(xml))).toEqual([
       { partNumber: 1, etag: "abc", checksum: undefined },
       { partNumber: 10_000, etag: "def", checksum: { algorithm: "CRC64NVME", value: "AAAAAAAAAAA=" } },
     ]);
@@ -152,25 +198,25 @@ describe("request documents", () => {
       "<ETag>a</ETag>",
       "<PartNumber>x</PartNumber><ETag>a</ETag>",
     ]) {
-      expect(() => parseCompleteMultipartUpload(part(body)), body).toThrow(MALFORMED);
+      expect(() => parseComplete(part(body)), body).toThrow(MALFORMED);
     }
-    expect(() => parseCompleteMultipartUpload(read("<CompleteMultipartUpload/>"))).toThrow(MALFORMED);
-    expect(() => parseCompleteMultipartUpload(part("<PartNumber>0</PartNumber><ETag>a</ETag>"))).toThrow(
+    expect(() => parseComplete(read("<CompleteMultipartUpload/>"))).toThrow(MALFORMED);
+    expect(() => parseComplete(part("<PartNumber>0</PartNumber><ETag>a</ETag>"))).toThrow(
       expect.objectContaining({ code: "InvalidArgument" }),
     );
     const two = "<ChecksumCRC32>a</ChecksumCRC32><ChecksumSHA1>b</ChecksumSHA1>";
-    expect(() =>
-      parseCompleteMultipartUpload(part(`<PartNumber>1</PartNumber><ETag>a</ETag>${two}`)),
-    ).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+    expect(() => parseComplete(part(`<PartNumber>1</PartNumber><ETag>a</ETag>${two}`))).toThrow(
+      expect.objectContaining({ code: "InvalidArgument" }),
+    );
   });
 
   test("CompleteMultipartUpload_parts_must_ascend", () => {
-    expect(parseCompleteMultipartUpload(partsNumbered(1, 5, 9)).length).toBe(3);
+    expect(parseComplete(partsNumbered(1, 5, 9)).length).toBe(3);
     for (const numbers of [
       [2, 1],
       [1, 1],
     ]) {
-      expect(() => parseCompleteMultipartUpload(partsNumbered(...numbers))).toThrow(
+      expect(() => parseComplete(partsNumbered(...numbers))).toThrow(
         expect.objectContaining({ code: "InvalidPartOrder" }),
       );
     }

@@ -5,7 +5,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { CompletePart } from "../../src/service/api.ts";
-import { compositeChecksum } from "../../src/s3/checksums.ts";
+import { compositeChecksum, fullObjectChecksum } from "../../src/s3/checksums.ts";
+import { PARTS_PER_STEP, checkParts } from "../../src/service/complete-upload.ts";
+import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
+import type { PartRow, UploadRow } from "../../src/state/rows.ts";
 import { patternBytes } from "../segment/records.ts";
 import {
   MIB,
@@ -237,5 +240,86 @@ describe("races", () => {
     const kinds = (await Promise.all(race)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === "completed")).toHaveLength(1);
     expect(kinds.filter((kind) => kind === "preconditionFailed")).toHaveLength(5);
+  });
+});
+
+describe("ten thousand parts", () => {
+  const COUNT = 10_000;
+  const upload: UploadRow = {
+    bucketId: 1,
+    key: "k",
+    owner: "root",
+    initiatedMs: 0,
+    attributes: NO_ATTRIBUTES,
+    checksum: { algorithm: "CRC64NVME", type: "FULL_OBJECT" },
+    revision: COUNT,
+    partCount: COUNT,
+    lastTimeMs: 0,
+    completed: undefined,
+  };
+
+  /** Each of another size, so that every CRC needs an operator of its own. */
+  function partRow(partNumber: number): PartRow {
+    return {
+      size: FIVE + partNumber,
+      etag: md5(Buffer.from(String(partNumber))),
+      modifiedMs: 0,
+      checksum: { algorithm: "CRC64NVME", value: md5Crc(partNumber) },
+      body: { kind: "empty" },
+      birthIndex: 1,
+    };
+  }
+
+  function md5Crc(partNumber: number): string {
+    return Buffer.from(md5(Buffer.from(`crc ${partNumber}`)).slice(0, 16), "hex").toString("base64");
+  }
+
+  const named: readonly CompletePart[] = Array.from({ length: COUNT }, (_, at) => ({
+    partNumber: at + 1,
+    etag: partRow(at + 1).etag,
+    checksum: undefined,
+  }));
+
+  test("are checked and summed up a hundred at a time, and others run in between", async () => {
+    const events: string[] = [];
+    const checked = await checkParts(named, upload, {
+      rowsOf: (step) => {
+        events.push(`${step.length} rows`);
+        return Promise.resolve(step.map(({ partNumber }) => partRow(partNumber)));
+      },
+      yieldToOthers: () => {
+        events.push("others");
+        return Promise.resolve();
+      },
+    });
+    const step = [`${PARTS_PER_STEP} rows`, "others"];
+    expect(PARTS_PER_STEP).toBeLessThanOrEqual(100);
+    expect(events).toEqual(
+      Array.from({ length: COUNT / PARTS_PER_STEP }, () => step)
+        .flat()
+        .slice(0, -1),
+    );
+    const parts = named.map(({ partNumber }) => partRow(partNumber));
+    const crcs = parts.map(({ checksum, size }) => ({ value: checksum?.value ?? "", size }));
+    expect(checked).toMatchObject({
+      kind: "checked",
+      size: parts.reduce((sum, { size }) => sum + size, 0),
+      checksum: { type: "FULL_OBJECT", value: fullObjectChecksum("CRC64NVME", crcs) },
+    });
+  });
+
+  test("are refused at the first that does not fit, and no more of them is read", async () => {
+    let rowsRead = 0;
+    const checked = await checkParts(named, upload, {
+      rowsOf: (step) => {
+        rowsRead += step.length;
+        return Promise.resolve(
+          step.map(({ partNumber }) => (partNumber === 250 ? undefined : partRow(partNumber))),
+        );
+      },
+      yieldToOthers: () => Promise.resolve(),
+    });
+    expect(checked).toEqual({ kind: "invalidPart", partNumber: 250 });
+    expect(rowsRead).toBe(300);
   });
 });

@@ -41,5 +41,5 @@ export async function openSimStore(
       ...changes,
     }),
   );
-  return { node, service: new StoreService(node, { root: testRoot, random }), fatal };
+  return { node, service: new StoreService(node, { root: testRoot, clock, random }), fatal };
 }

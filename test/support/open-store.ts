@@ -70,6 +70,6 @@ export async function openStore(
 ): Promise<OpenStore> {
   const options = nodeOptions(directory, changes);
   const node = await StorageNode.open(options);
-  const service = new StoreService(node, { root: testRoot, random: options.random });
+  const service = new StoreService(node, { root: testRoot, clock: options.clock, random: options.random });
   return { node, service, [Symbol.asyncDispose]: () => node.close() };
 }

@@ -3,6 +3,7 @@
  * request gets the same answer, so the upload is not looked up before.
  */
 import { unreachable } from "../../base/assert.ts";
+import { finishInSteps } from "../../base/steps.ts";
 import { checksumHeaderName, parseChecksumType } from "../../s3/checksum-headers.ts";
 import { CHECKSUM_ALGORITHMS } from "../../s3/checksums.ts";
 import { invalidArgument, s3Error } from "../../s3/errors.ts";
@@ -107,7 +108,7 @@ export async function completeMultipartUpload(exchange: Exchange): Promise<void>
     bucket,
     key,
     uploadId: uploadIdOf(exchange),
-    parts: parseCompleteMultipartUpload(root),
+    parts: await finishInSteps(parseCompleteMultipartUpload(root), exchange.edge.options.clock),
     condition,
     expectedChecksum: checksum,
     expectedSize: size,
