@@ -9,7 +9,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import { AckedFile } from "../store/acked-file.ts";
 import { readRing } from "../store/flush-ring.ts";
-import { checkTables } from "../store/level-tables.ts";
+import { checkTables } from "../store/check-tables.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import { readNodeFile } from "./node-file.ts";

@@ -17,10 +17,14 @@ const NO_COMPRESSION = 0;
 
 type Handle = { readonly offset: number; readonly size: number };
 
-/** What is wrong with which file, or `undefined`. */
-export async function checkTables(disk: Disk, directory: string): Promise<string | undefined> {
+/** What is wrong with which of the files that are `wanted`, or `undefined`. */
+export async function checkTableFiles(
+  disk: Disk,
+  directory: string,
+  wanted: (table: number) => boolean,
+): Promise<string | undefined> {
   for (const name of await disk.list(directory)) {
-    if (!name.endsWith(".ldb")) continue;
+    if (!name.endsWith(".ldb") || !wanted(Number.parseInt(name, 10))) continue;
     const file = await disk.open(`${directory}/${name}`, "read");
     try {
       const reason = await checkTable(file);

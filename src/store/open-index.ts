@@ -9,7 +9,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import { readRing } from "./flush-ring.ts";
-import { checkTables } from "./level-tables.ts";
+import { checkTables } from "./check-tables.ts";
 
 export type OpenedIndex = {
   readonly store: IndexStore;

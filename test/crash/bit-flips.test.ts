@@ -6,7 +6,7 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
-import { checkTables } from "../../src/store/level-tables.ts";
+import { checkTables } from "../../src/store/check-tables.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
 import { runBitFlips } from "./bit-flips.ts";
 

@@ -6,7 +6,7 @@ import { cp, readFile, readdir, writeFile } from "node:fs/promises";
 import { ClassicLevel } from "classic-level";
 import { describe, expect, test } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
-import { checkTables } from "../../src/store/level-tables.ts";
+import { checkTables } from "../../src/store/check-tables.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
 import { cutTo, sizeOf } from "./bytes-of-files.ts";
 
@@ -125,6 +125,18 @@ test("large databases pass, and damage anywhere in their blocks is noticed", asy
     }
     await writeFile(`${path}/${name}`, sound);
   }
+});
+
+test("half a table that the manifest does not name, as a killed compaction leaves it, is nobody's", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/level`;
+  await makeTables(path, 2000, true);
+  const [name = ""] = (await readdir(path)).filter((each) => each.endsWith(".ldb"));
+  const table = await readFile(`${path}/${name}`);
+  await writeFile(`${path}/900000.ldb`, table.subarray(0, table.length / 2));
+  expect(await checkTables(disk, path)).toBeUndefined();
+  await writeFile(`${path}/${name}`, table.subarray(0, table.length / 2));
+  expect(await checkTables(disk, path)).toContain(name);
 });
 
 test("a directory without tables, or none at all, has nothing wrong", async () => {
