@@ -132,6 +132,7 @@ export type ListedObject = {
   readonly etag: string;
   /** Of a stored checksum; its value is not part of listings. */
   readonly checksum: UploadChecksum | undefined;
+  readonly storageClass: string;
 };
 
 /** Batches of a listing, in UTF-8 byte order of the keys, over one consistent view. */
@@ -199,6 +200,7 @@ export type UploadInfo = {
   readonly owner: string;
   readonly initiatedMs: number;
   readonly checksum: UploadChecksum | undefined;
+  readonly storageClass: string;
 };
 
 export type CompletePart = {

@@ -5,7 +5,7 @@ import { compareUtf8 } from "../s3/listing.ts";
 import { placeOfPart } from "../store/object-reader.ts";
 import type { ObjectReader } from "../store/object-reader.ts";
 import type { StateIndex } from "../store/state-index.ts";
-import { checksumOfCode } from "../state/attributes.ts";
+import { readListingCode } from "../state/attributes.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import type {
   Chunk,
@@ -134,7 +134,7 @@ function commandOf(input: PutObjectInput, body: CommandBody): PutObject {
 }
 
 function listed([key, row]: readonly [string, string], prefixLength: number): ListedObject {
-  const { size, modifiedMs, etag, checksumCode } = parseObjectHead(row);
-  const checksum = checksumCode === 0 ? undefined : checksumOfCode(checksumCode);
-  return { key: key.slice(prefixLength), size, modifiedMs, etag, checksum };
+  const { size, modifiedMs, etag, listingCode } = parseObjectHead(row);
+  const { checksum, storageClass } = readListingCode(listingCode);
+  return { key: key.slice(prefixLength), size, modifiedMs, etag, checksum, storageClass };
 }

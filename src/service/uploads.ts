@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { StateIndex } from "../store/state-index.ts";
+import { storageClassOf } from "../state/attributes.ts";
 import type { Attributes, StoredChecksum } from "../state/attributes.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
@@ -88,7 +89,8 @@ export class Uploads implements UploadService {
     const row = await this.#row(target);
     if (row === undefined || row.completed !== undefined) return undefined;
     const { key, owner, initiatedMs, checksum, attributes } = row;
-    return { uploadId: target.uploadId, key, owner, initiatedMs, checksum, attributes };
+    const storageClass = storageClassOf(attributes);
+    return { uploadId: target.uploadId, key, owner, initiatedMs, checksum, storageClass, attributes };
   }
 
   async putPart(input: {
@@ -241,8 +243,9 @@ function afterKey(
 
 function listed(place: string, value: Uint8Array): UploadInfo {
   const at = place.lastIndexOf("\0");
-  const { initiatedMs, owner, checksum } = rows.openUpload.decode(value);
-  return { uploadId: place.slice(at + 1), key: place.slice(0, at), owner, initiatedMs, checksum };
+  const { initiatedMs, owner, checksum, storageClass = "STANDARD" } = rows.openUpload.decode(value);
+  const [key, uploadId] = [place.slice(0, at), place.slice(at + 1)];
+  return { uploadId, key, owner, initiatedMs, checksum, storageClass };
 }
 
 /** The answer of the first Complete, for as long as its object lives. */

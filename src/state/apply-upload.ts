@@ -8,6 +8,7 @@ import { claimBody, markForReaping, releaseBody, sizeOfBody } from "./apply-body
 import { getsVersionId, newVersionId, refusalOf, writeDetail, writeObject } from "./apply-object.ts";
 import type { Command, CommandResult, CompleteUpload, PutPart } from "./command.ts";
 import { keys } from "./keys.ts";
+import { storageClassOf } from "./attributes.ts";
 import type { StoredChecksum } from "./attributes.ts";
 import type { BodyReference } from "./object-row.ts";
 import { rows } from "./rows.ts";
@@ -36,7 +37,13 @@ export function applyCreateUpload(
     ...(command.tags === undefined ? {} : { tags: command.tags }),
   };
   context.view.put(keys.upload(uploadId), rows.upload.encode(row));
-  const listed = rows.openUpload.encode({ initiatedMs: context.dateMs, owner, checksum });
+  const storageClass = storageClassOf(attributes);
+  const listed = rows.openUpload.encode({
+    initiatedMs: context.dateMs,
+    owner,
+    checksum,
+    ...(storageClass === "STANDARD" ? {} : { storageClass }),
+  });
   context.view.put(keys.uploads(bucket.row.id, key, uploadId), listed);
   return { kind: "done" };
 }

@@ -59,6 +59,40 @@ export function checksumOfCode(
   return { algorithm, type: code & 16 ? "COMPOSITE" : "FULL_OBJECT" };
 }
 
+/** What an object may say it is; the position in this list is the code at rest: append only. */
+const STORAGE_CLASSES: readonly string[] = [
+  "STANDARD",
+  "REDUCED_REDUNDANCY",
+  "STANDARD_IA",
+  "ONEZONE_IA",
+  "INTELLIGENT_TIERING",
+  "GLACIER_IR",
+];
+/** Above all codes of checksums. */
+const STORAGE_CLASS_UNIT = 32;
+
+export function storageClassOf(attributes: Attributes): string {
+  for (const [name, value] of attributes.headers) if (name === "x-amz-storage-class") return value;
+  return "STANDARD";
+}
+
+/** What listings show of attributes, as one number: the checksum's code and 32 times the storage class's. */
+export function listingCode(attributes: Attributes): number {
+  const { headers, checksum } = attributes;
+  const sum = checksumCode(checksum?.algorithm, checksum?.type);
+  if (headers.length === 0) return sum;
+  return sum + STORAGE_CLASS_UNIT * Math.max(0, STORAGE_CLASSES.indexOf(storageClassOf(attributes)));
+}
+
+export function readListingCode(code: number): {
+  readonly checksum: ReturnType<typeof checksumOfCode>;
+  readonly storageClass: string;
+} {
+  const storageClass = STORAGE_CLASSES[Math.floor(code / STORAGE_CLASS_UNIT)];
+  if (storageClass === undefined) throw new FormatError(`unknown listing code ${code}`);
+  return { checksum: checksumOfCode(code % STORAGE_CLASS_UNIT), storageClass };
+}
+
 export function writeAttributes(writer: ByteWriter, attributes: Attributes): void {
   writer.varint(attributes.headers.length);
   for (const [name, value] of attributes.headers) {

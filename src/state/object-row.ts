@@ -1,7 +1,7 @@
 /**
  * The row of a current object. One row answers both LIST and GET:
  *
- *   "1"  u8 head length  head (ASCII): modifiedMs;size;checksumCode;etag
+ *   "1"  u8 head length  head (ASCII): modifiedMs;size;listingCode;etag
  *   u8 flags (1 detail row, 2 version id of its own, then four bits: number of tags), birth index, birth
  *   number, size, u8 body kind, body reference, attributes (unless they stand in a detail row), inline body
  *
@@ -12,7 +12,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { ByteReader, ByteWriter, FormatError } from "../base/bytes.ts";
-import { attributesBytesMax, checksumCode, readAttributes, writeAttributes } from "./attributes.ts";
+import { attributesBytesMax, listingCode, readAttributes, writeAttributes } from "./attributes.ts";
 import type { Attributes } from "./attributes.ts";
 
 /** Where an object's bytes are. Addresses name log positions and never change. */
@@ -54,7 +54,8 @@ export type ObjectHead = {
   readonly size: number;
   /** Without quotes: 32 hex digits, with `-N` for an object of N parts. */
   readonly etag: string;
-  readonly checksumCode: number;
+  /** See `readListingCode`. */
+  readonly listingCode: number;
 };
 
 /** The part of the row that apply reads of an object that is replaced. */
@@ -137,7 +138,6 @@ function readFlags(reader: ByteReader): number {
 
 export function encodeObject(object: NewObject): Buffer {
   const { body, attributes, hasDetail } = object;
-  const sum = checksumCode(attributes.checksum?.algorithm, attributes.checksum?.type);
   if (slab.length + ROW_BYTES_MAX > SLAB_BYTES) slab = new ByteWriter(SLAB_BYTES);
   const writer = slab;
   const start = writer.length;
@@ -148,7 +148,7 @@ export function encodeObject(object: NewObject): Buffer {
   writer.u8(SEPARATOR);
   writer.ascii(String(object.size));
   writer.u8(SEPARATOR);
-  writer.ascii(String(sum));
+  writer.ascii(String(listingCode(attributes)));
   writer.u8(SEPARATOR);
   writer.ascii(object.etag);
   writer.buffer[start + 1] = writer.length - start - 2;
@@ -257,7 +257,7 @@ export function parseObjectHead(row: string): ObjectHead {
   return {
     modifiedMs: Number(row.slice(2, first)),
     size: Number(row.slice(first + 1, second)),
-    checksumCode: Number(row.slice(second + 1, third)),
+    listingCode: Number(row.slice(second + 1, third)),
     etag: row.slice(third + 1, end),
   };
 }
@@ -301,7 +301,7 @@ export function decodeObject(bytes: Uint8Array): ObjectRow {
   for (; at < headEnd && buffer[at] !== SEPARATOR; at++) {
     modifiedMs = modifiedMs * 10 + ((buffer[at] as number) - 0x30);
   }
-  // Size and checksum code are known from what follows the head.
+  // Size and listing code are known from what follows the head.
   const etagAt = afterSeparator(buffer, afterSeparator(buffer, at + 1, headEnd), headEnd);
   const etag = buffer.toString("latin1", etagAt, headEnd);
   const flags = readFlags(reader);

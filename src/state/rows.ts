@@ -110,6 +110,8 @@ export type OpenUploadRow = {
   readonly initiatedMs: number;
   readonly owner: string;
   readonly checksum: UploadChecksum | undefined;
+  /** Absent for STANDARD. */
+  readonly storageClass?: string;
 };
 
 export type UploadRow = {

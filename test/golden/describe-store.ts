@@ -2,6 +2,7 @@
  * Everything a client can see of a store, as plain data: what the manifest of a kept data directory holds.
  */
 import { createHash } from "node:crypto";
+import type { ListedObject } from "../../src/service/api.ts";
 import type { StoreService } from "../../src/service/store-service.ts";
 
 async function describeObject(service: StoreService, bucket: string, key: string): Promise<object> {
@@ -25,6 +26,11 @@ async function describeUploads(service: StoreService, bucket: string): Promise<r
   return described;
 }
 
+/** What version 1 did not tell is told only where it is not the default: its manifest stays as it is. */
+function withoutDefaults({ storageClass, ...listed }: ListedObject): object {
+  return storageClass === "STANDARD" ? listed : { ...listed, storageClass };
+}
+
 /** `undefined` fields are left out, as JSON leaves them out. */
 export async function describeStore(service: StoreService): Promise<unknown> {
   const { buckets } = await service.buckets.list({ prefix: "", after: "", limit: 1000 });
@@ -35,7 +41,8 @@ export async function describeStore(service: StoreService): Promise<unknown> {
     await cursor?.close();
     const objects: object[] = [];
     for (const { key } of listed) objects.push(await describeObject(service, bucket.name, key));
-    described.push({ ...bucket, objects, listed, uploads: await describeUploads(service, bucket.name) });
+    const uploads = await describeUploads(service, bucket.name);
+    described.push({ ...bucket, objects, listed: listed.map(withoutDefaults), uploads });
   }
   const { liveBytes } = service.status();
   return JSON.parse(JSON.stringify({ buckets: described, liveBytes }));

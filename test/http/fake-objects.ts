@@ -13,6 +13,7 @@ import type {
   PutObjectInput,
   PutOutcome,
 } from "../../src/service/api.ts";
+import { storageClassOf } from "../../src/state/attributes.ts";
 import type { WriteCondition } from "../../src/state/command.ts";
 import { compareKeys, FakeObject, FakeWriter } from "./fake-world.ts";
 import type { FakeWorld, Pieces } from "./fake-world.ts";
@@ -73,7 +74,8 @@ class FakeCursor implements ObjectCursor {
       const object = this.#world.objects.get(`${this.#bucket}/${key}`);
       if (object === undefined) return [];
       const { size, modifiedMs, etag, attributes } = object;
-      return [{ key, size, modifiedMs, etag, checksum: attributes.checksum }];
+      const storageClass = storageClassOf(attributes);
+      return [{ key, size, modifiedMs, etag, checksum: attributes.checksum, storageClass }];
     });
   }
 

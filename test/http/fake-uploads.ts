@@ -5,6 +5,7 @@
 import { hash } from "node:crypto";
 import { compositeChecksum, fullObjectChecksum } from "../../src/s3/checksums.ts";
 import type { CompleteOutcome, CompletePart, UploadService } from "../../src/service/api.ts";
+import { storageClassOf } from "../../src/state/attributes.ts";
 import type { StoredChecksum } from "../../src/state/attributes.ts";
 import { compareKeys, FakeObject, sizeOf } from "./fake-world.ts";
 import type { FakePart, FakeUpload, FakeWorld } from "./fake-world.ts";
@@ -102,7 +103,9 @@ export function fakeUploads(world: FakeWorld): UploadService {
       if (!world.buckets.has(input.bucket)) return { kind: "noSuchBucket" };
       const uploadId = `upload${String(++world.appliedIndex).padStart(8, "0")}`;
       const initiatedMs = world.nowMs();
-      uploads.set(uploadId, { ...input, uploadId, initiatedMs, parts: new Map(), completed: undefined });
+      const storageClass = storageClassOf(input.attributes);
+      const facts = { ...input, uploadId, initiatedMs, storageClass };
+      uploads.set(uploadId, { ...facts, parts: new Map(), completed: undefined });
       return { kind: "created", uploadId };
     },
     find: async (target) => {

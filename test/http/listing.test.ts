@@ -110,6 +110,31 @@ describe("listings", () => {
     expect([keysOf(none).length, elementOf(none.text, "IsTruncated")]).toEqual([0, "false"]);
   });
 
+  test("a storage class is shown wherever the object or its upload is listed, as HEAD shows it", async () => {
+    const { port } = started;
+    await send(port, { method: "PUT", url: "/classes" });
+    const headers = { "x-amz-storage-class": "STANDARD_IA" };
+    await send(port, { method: "PUT", url: "/classes/cool", headers, body: "x" });
+    await send(port, { method: "PUT", url: "/classes/plain", body: "x" });
+    const begun = await send(port, { method: "POST", url: "/classes/up?uploads", headers });
+    const uploadId = elementOf(begun.text, "UploadId") ?? "";
+    const shown = async (url: string): Promise<readonly string[]> =>
+      elementsOf((await send(port, { url })).text, "StorageClass");
+    expect(await shown("/classes")).toEqual(["STANDARD_IA", "STANDARD"]);
+    expect(await shown("/classes?list-type=2")).toEqual(["STANDARD_IA", "STANDARD"]);
+    expect(await shown("/classes?uploads")).toEqual(["STANDARD_IA"]);
+    expect(await shown(`/classes/up?uploadId=${uploadId}`)).toEqual(["STANDARD_IA"]);
+    const head = async (key: string): Promise<unknown> =>
+      (await send(port, { method: "HEAD", url: `/classes/${key}` })).headers["x-amz-storage-class"];
+    expect([await head("cool"), await head("plain")]).toEqual(["STANDARD_IA", undefined]);
+    const archive = { "x-amz-storage-class": "DEEP_ARCHIVE" };
+    const refused = await send(port, { method: "PUT", url: "/classes/cold", headers: archive, body: "x" });
+    expect(refused.code).toBe("NotImplemented");
+    const unknown = { "x-amz-storage-class": "LUKEWARM" };
+    const invalid = await send(port, { method: "PUT", url: "/classes/cold", headers: unknown, body: "x" });
+    expect(invalid.code).toBe("InvalidStorageClass");
+  });
+
   test("encoding-type=url encodes names", async () => {
     const answer = await list("list-type=2&encoding-type=url&prefix=c");
     expect(keysOf(answer)).toEqual(["c+d"]);

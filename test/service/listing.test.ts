@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
-import { listAll, md5, openService, put, remove } from "./service-world.ts";
+import type { Attributes } from "../../src/state/attributes.ts";
+import { createUpload, listAll, md5, openService, put, remove } from "./service-world.ts";
 import type { ServiceWorld } from "./service-world.ts";
 
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -76,6 +77,28 @@ describe("a listing", () => {
       checksum: { algorithm: "CRC64NVME", type: "FULL_OBJECT" },
     });
     expect(a?.modifiedMs).toBeGreaterThan(1_600_000_000_000);
+  });
+
+  test("tells the storage class that was asked for, of objects and of uploads, also after a reopen", async () => {
+    await using world = await openService();
+    const attributes: Attributes = {
+      headers: [["x-amz-storage-class", "ONEZONE_IA"]],
+      metadata: [],
+      checksum: undefined,
+    };
+    await put(world.service, "cool", "x", { attributes });
+    await put(world.service, "plain", "x");
+    const uploadId = await createUpload(world.service, "up", { attributes });
+    await createUpload(world.service, "up2");
+    for (const open of [async () => world.service, world.reopen]) {
+      const service = await open();
+      const objects = await listAll(service);
+      expect(objects.map(({ storageClass }) => storageClass)).toEqual(["ONEZONE_IA", "STANDARD"]);
+      const page = await service.uploads.list({ bucket: "b", prefix: "", after: undefined, limit: 10 });
+      expect(page?.uploads.map(({ storageClass }) => storageClass)).toEqual(["ONEZONE_IA", "STANDARD"]);
+      const found = await service.uploads.find({ bucket: "b", key: "up", uploadId });
+      expect(found?.storageClass).toBe("ONEZONE_IA");
+    }
   });
 
   test("shows what was acknowledged before it, and one moment only", async () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/base/bytes.ts";
-import { checksumCode, checksumOfCode } from "../../src/state/attributes.ts";
+import { checksumCode, checksumOfCode, listingCode, readListingCode } from "../../src/state/attributes.ts";
 import {
   ROW_ATTRIBUTES_BYTES_MAX,
   decodeDetail,
@@ -73,13 +73,16 @@ describe("an object row", () => {
     fc.assert(
       fc.property(newObject, (object) => {
         const text = encodeObject(object).toString("utf8");
-        const sum = object.attributes.checksum;
-        expect(parseObjectHead(text)).toMatchObject({
+        const head = parseObjectHead(text);
+        expect(head).toMatchObject({
           size: object.size,
           modifiedMs: object.modifiedMs,
           etag: object.etag,
-          checksumCode: checksumCode(sum?.algorithm, sum?.type),
         });
+        const { checksum } = object.attributes;
+        expect(readListingCode(head.listingCode).checksum).toEqual(
+          checksum && { algorithm: checksum.algorithm, type: checksum.type },
+        );
       }),
     );
   });
@@ -133,5 +136,29 @@ describe("checksum codes", () => {
     expect(codes.map(checksumOfCode)).toEqual(all);
     expect(checksumOfCode(checksumCode(undefined, undefined))).toBeUndefined();
     expect(() => checksumOfCode(15)).toThrow(FormatError);
+  });
+});
+
+describe("listing codes", () => {
+  test("tell checksum and storage class; without a class they are the checksum's code, as ever", () => {
+    const checksum = { algorithm: "SHA256", type: "COMPOSITE", value: "x" } as const;
+    expect(listingCode({ ...NO_ATTRIBUTES, checksum })).toBe(checksumCode("SHA256", "COMPOSITE"));
+    expect(readListingCode(listingCode(NO_ATTRIBUTES))).toEqual({
+      checksum: undefined,
+      storageClass: "STANDARD",
+    });
+    const classes = ["REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"];
+    for (const storageClass of classes) {
+      const headers: Attributes["headers"] = [
+        ["content-type", "text/plain"],
+        ["x-amz-storage-class", storageClass],
+      ];
+      const code = listingCode({ headers, metadata: [], checksum });
+      expect(readListingCode(code)).toEqual({
+        checksum: { algorithm: "SHA256", type: "COMPOSITE" },
+        storageClass,
+      });
+    }
+    expect(() => readListingCode(6 * 32)).toThrow(FormatError);
   });
 });

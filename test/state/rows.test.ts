@@ -72,7 +72,7 @@ const arbitraries = {
     },
     { tags: arbitrary.tags, nesting: fc.nat(8) },
   ),
-  openUpload: fc.record({ initiatedMs: count, owner: text, checksum: uploadChecksum }),
+  openUpload: withSome({ initiatedMs: count, owner: text, checksum: uploadChecksum }, { storageClass: text }),
   part: withSome(
     {
       size: count,

@@ -65,7 +65,7 @@ export async function listMultipartUploads(exchange: Exchange): Promise<void> {
       key: upload.key,
       uploadId: upload.uploadId,
       initiatedMs: upload.initiatedMs,
-      storageClass: "STANDARD",
+      storageClass: upload.storageClass,
       checksumAlgorithm: upload.checksum?.algorithm,
       checksumType: upload.checksum?.type,
     })),

@@ -66,7 +66,7 @@ function shown(object: ListedObject): ShownObject {
     lastModifiedMs: object.modifiedMs,
     etag: object.etag,
     size: object.size,
-    storageClass: "STANDARD",
+    storageClass: object.storageClass,
     checksumAlgorithm: object.checksum?.algorithm,
     checksumType: object.checksum?.type,
   };

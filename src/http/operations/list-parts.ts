@@ -5,7 +5,6 @@ import { parseListParts } from "../../s3/list-parameters.ts";
 import { listPartsXml } from "../../s3/multipart-xml.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
-import { storageClassOf } from "../object-attributes.ts";
 import { accountShown, ownerOf } from "../owner-of.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
 import { requireUpload } from "../require-upload.ts";
@@ -27,7 +26,7 @@ export async function listParts(exchange: Exchange): Promise<void> {
     uploadId,
     initiator: accountShown(exchange, upload.owner),
     owner: ownerOf(exchange),
-    storageClass: storageClassOf(upload.attributes),
+    storageClass: upload.storageClass,
     partNumberMarker,
     nextPartNumberMarker: page.parts.at(-1)?.partNumber ?? 0,
     maxParts,
