@@ -5,6 +5,7 @@ import { RefusedError } from "../base/errors.ts";
 import { systemErrorCode } from "../ports/disk.ts";
 
 export type Listener = {
+  readonly server: http.Server;
   readonly host: string;
   /** The real one if port 0 was asked for. */
   readonly port: number;
@@ -31,6 +32,7 @@ export async function listen(
   });
   const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
   return {
+    server,
     host: address.host,
     port: (server.address() as AddressInfo).port,
     stopAccepting: () => {

@@ -4,7 +4,7 @@
  * the files take is drawn from a MemorySpace, and past it a write fails as on a full disk, before a byte of
  * it is taken.
  */
-import type { DirectoryLock, Disk, DiskFile, OpenMode } from "../ports/disk.ts";
+import type { DirectoryLock, Disk, DiskFile, OpenMode, Space } from "../ports/disk.ts";
 import type { MemorySpace } from "./memory-space.ts";
 
 const PAGE_BYTES = 64 * 1024;
@@ -225,7 +225,11 @@ export class MemoryDisk implements Disk {
     return { release: async () => void this.#locked.delete(directory) };
   }
 
-  async space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
+  async space(): Promise<Space> {
+    return this.spaceNow();
+  }
+
+  spaceNow(): Space {
     return { freeBytes: this.#space.freeBytes, totalBytes: this.#space.bytesMax };
   }
 }

@@ -16,20 +16,28 @@ export type ServerListeners = {
   readonly clientError: ClientErrorListener;
 };
 
-export function connectServer(edge: Edge, server: Server, listeners: ServerListeners): void {
+/** Returns what takes the edge off the server again; what is under way goes on. */
+export function connectServer(edge: Edge, server: Server, listeners: ServerListeners): () => void {
   const { connectionsMax, idleTimeoutMs } = edge.options.limits;
   // Node then emits `timeout` on the request if a body is under way, and destroys the socket if nobody
   // listens.
   server.timeout = idleTimeoutMs;
   server.maxConnections = connectionsMax + REFUSED_CONNECTIONS_MAX;
-  server.on("request", listeners.request);
-  server.on("checkContinue", listeners.request);
-  server.on("clientError", listeners.clientError);
-  server.on("connection", (socket: IncomingMessage["socket"]) => {
+  const connected = (socket: IncomingMessage["socket"]): void => {
     edge.connections++;
     if (edge.connections > connectionsMax) edge.excessSockets.add(socket);
     socket.on("close", () => {
       edge.connections--;
     });
-  });
+  };
+  server.on("request", listeners.request);
+  server.on("checkContinue", listeners.request);
+  server.on("clientError", listeners.clientError);
+  server.on("connection", connected);
+  return () => {
+    server.off("request", listeners.request);
+    server.off("checkContinue", listeners.request);
+    server.off("clientError", listeners.clientError);
+    server.off("connection", connected);
+  };
 }

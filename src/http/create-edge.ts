@@ -25,8 +25,9 @@ export type S3Edge = {
   readonly s3Listener: RequestListener;
   readonly adminListener: RequestListener;
   readonly metrics: Metrics;
-  connectS3(server: Server): void;
-  connectAdmin(server: Server): void;
+  /** Both return what takes the edge off the server again. */
+  connectS3(server: Server): () => void;
+  connectAdmin(server: Server): () => void;
   /** Readiness turns 503 and every answer closes its connection. Cannot be undone. */
   drain(): void;
   /** Requests whose answer is not complete. */

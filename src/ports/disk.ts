@@ -47,8 +47,12 @@ export interface Disk {
    * lock when the process dies, however it dies.
    */
   lock(directory: string): Promise<DirectoryLock | undefined>;
-  space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
+  space(path: string): Promise<Space>;
+  /** The same, of a disk that knows it without asking anybody: then it is looked at before each write. */
+  spaceNow?(): Space;
 }
+
+export type Space = { readonly freeBytes: number; readonly totalBytes: number };
 
 export interface DirectoryLock {
   release(): Promise<void>;

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../ports/clock.ts";
 import { isOutOfSpace } from "../ports/disk.ts";
-import type { Disk } from "../ports/disk.ts";
+import type { Disk, Space } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 
 const CHECK_EVERY_MS = 1000;
@@ -58,6 +58,8 @@ export class DiskGuard {
   }
 
   get refusal(): Refusal {
+    const space = this.#options.disk.spaceNow?.();
+    if (space !== undefined) this.#see(space);
     return this.#refusal;
   }
 
@@ -67,7 +69,10 @@ export class DiskGuard {
 
   /** Looks at the disk now. */
   async check(): Promise<void> {
-    const { freeBytes, totalBytes } = await this.#options.disk.space(this.#options.directory);
+    this.#see(await this.#options.disk.space(this.#options.directory));
+  }
+
+  #see({ freeBytes, totalBytes }: Space): void {
     this.#freeBytes = freeBytes;
     const allMark = Math.min(totalBytes * ALL_SHARE, ALL_BYTES_MAX);
     const bodiesMark = Math.min(totalBytes * BODIES_SHARE, BODIES_BYTES_MAX);

@@ -7,7 +7,7 @@ import * as http from "node:http";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { expect } from "vitest";
-import { nodeOptions } from "../../src/main.ts";
+import { nodeOptions } from "../../src/start-server.ts";
 import { signRequest } from "../s3/signer.ts";
 import { send, startEmbedded, statusOf } from "../support/embedded.ts";
 import type { TestServer } from "../support/embedded.ts";

@@ -27,8 +27,9 @@ const floors: ReadonlyMap<string, number> = new Map([
 /** Stand outside the floors: what each may import beside its own room. */
 const composers: ReadonlyMap<string, readonly string[]> = new Map([
   ["config", ["base"]],
-  ["main.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
-  ["index.ts", ["config", "main.ts", ...floors.keys()]],
+  ["start-server.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
+  ["main.ts", ["config", "start-server.ts", ...[...floors.keys()].filter((room) => room !== "console")]],
+  ["index.ts", ["config", "start-server.ts", "main.ts", ...floors.keys()]],
   ["cli", ["config", "main.ts", ...[...floors].filter(([, floor]) => floor < 6).map(([room]) => room)]],
 ]);
 
