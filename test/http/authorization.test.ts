@@ -16,7 +16,7 @@ import {
   rawHead,
   send,
 } from "./client.ts";
-import type { Call } from "./client.ts";
+import type { Answer, Call } from "./client.ts";
 import { startEdge } from "./start-edge.ts";
 import type { StartedEdge } from "./start-edge.ts";
 import { connect } from "node:net";
@@ -115,6 +115,26 @@ describe("authorization", () => {
       for (const credentials of [OTHER_CREDENTIALS, ROOT_CREDENTIALS]) {
         expect((await send(port, { ...call, credentials })).code).not.toBe("AccessDenied");
       }
+    }),
+  );
+
+  test.each(Object.entries(SAMPLES))("%s_with_another_expected_owner is AccessDenied", (_, sample) =>
+    withEdge(async ({ port, service }) => {
+      if (sample === "everybody") return;
+      const uploadId = await theirs(port);
+      const url = sample.url.replace("UPLOAD", uploadId);
+      const expecting = async (owner: string): Promise<Answer> => {
+        const headers = { ...sample.headers, "x-amz-expected-bucket-owner": owner };
+        return await send(port, { ...sample, url, headers, credentials: OTHER_CREDENTIALS });
+      };
+      const before = everything(service.world);
+      const refused = await expecting("somebody");
+      expect([refused.status, refused.code]).toEqual([
+        403,
+        sample.method === "HEAD" ? undefined : "AccessDenied",
+      ]);
+      expect(everything(service.world)).toBe(before);
+      expect((await expecting("other")).status).not.toBe(403);
     }),
   );
 
