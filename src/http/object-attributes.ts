@@ -66,5 +66,6 @@ export function describeObject(
     user: Object.fromEntries(attributes.metadata),
     checksum: attributes.checksum,
     partsCount,
+    tagCount: found.tagCount,
   };
 }

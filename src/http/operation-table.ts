@@ -5,17 +5,24 @@
 import type { S3Operation } from "../s3/operations.ts";
 import type { Exchange } from "./exchange.ts";
 import { abortMultipartUpload } from "./operations/abort-multipart-upload.ts";
+import { appendObject } from "./operations/append-object.ts";
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from "./operations/bucket-tagging.ts";
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket-operations.ts";
 import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
+import { copyObject } from "./operations/copy-object.ts";
 import { createMultipartUpload } from "./operations/create-multipart-upload.ts";
 import { deleteObject } from "./operations/delete-object.ts";
 import { deleteObjects } from "./operations/delete-objects.ts";
+import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { getObject } from "./operations/get-object.ts";
 import { listBuckets } from "./operations/list-buckets.ts";
 import { listMultipartUploads } from "./operations/list-multipart-uploads.ts";
 import { listObjects, listObjectsV2 } from "./operations/list-objects.ts";
 import { listParts } from "./operations/list-parts.ts";
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
+import { renameObject } from "./operations/rename-object.ts";
+import { uploadPartCopy } from "./operations/upload-part-copy.ts";
 import { uploadPart } from "./operations/upload-part.ts";
 
 export type OperationFunction = (exchange: Exchange) => void | Promise<void>;
@@ -39,4 +46,15 @@ export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = 
   CompleteMultipartUpload: completeMultipartUpload,
   AbortMultipartUpload: abortMultipartUpload,
   ListParts: listParts,
+  CopyObject: copyObject,
+  UploadPartCopy: uploadPartCopy,
+  RenameObject: renameObject,
+  AppendObject: appendObject,
+  GetObjectAttributes: getObjectAttributes,
+  GetObjectTagging: getObjectTagging,
+  PutObjectTagging: putObjectTagging,
+  DeleteObjectTagging: deleteObjectTagging,
+  GetBucketTagging: getBucketTagging,
+  PutBucketTagging: putBucketTagging,
+  DeleteBucketTagging: deleteBucketTagging,
 };

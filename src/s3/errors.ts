@@ -73,6 +73,10 @@ const TABLE = {
   InvalidTag: [400, "The tag provided was not a valid tag."],
   InvalidToken: [400, "The provided token is malformed or otherwise invalid."],
   InvalidURI: [400, "Couldn't parse the specified URI."],
+  InvalidWriteOffset: [
+    400,
+    "The write offset value that you specified does not match the current object size.",
+  ],
   KeyTooLongError: [400, "Your key is too long"],
   MalformedACLError: [
     400,
@@ -144,6 +148,10 @@ const TABLE = {
   ],
   SlowDown: [503, "Please reduce your request rate."],
   TooManyBuckets: [400, "You have attempted to create more buckets than allowed"],
+  TooManyParts: [
+    400,
+    "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
+  ],
   UnexpectedContent: [400, "This request does not support content"],
   XAmzContentSHA256Mismatch: [
     400,

@@ -3,7 +3,7 @@
  * promise something that is not there and are refused. What goes back out is response-headers.ts.
  *
  * Header bytes arrive as one character each; values that are valid UTF-8 are decoded, anything else stays
- * what it was. A header that asks for encryption, locks, grants or tags is an error and never silently
+ * what it was. A header that asks for encryption, locks or grants is an error and never silently
  * ignored: an object its owner believes encrypted must not lie there in the clear.
  */
 
@@ -123,7 +123,6 @@ export function refuseUnbuiltHeaders(headers: RequestHeaders): void {
     if (!name.startsWith("x-amz-")) continue;
     const value = headerText(headers, name) ?? "";
     if (name === "x-amz-acl") checkAcl(value);
-    else if (name === "x-amz-tagging" && value !== "") throw headerNotImplemented(name, value);
     else if (name === "x-amz-bucket-object-lock-enabled" && value.toLowerCase() === "true") {
       throw headerNotImplemented(name, value);
     } else if (name === "x-amz-object-ownership" && value !== "BucketOwnerEnforced") {

@@ -32,7 +32,18 @@ export type S3Operation =
   | "UploadPart"
   | "CompleteMultipartUpload"
   | "AbortMultipartUpload"
-  | "ListParts";
+  | "ListParts"
+  | "CopyObject"
+  | "UploadPartCopy"
+  | "RenameObject"
+  | "AppendObject"
+  | "GetObjectAttributes"
+  | "GetObjectTagging"
+  | "PutObjectTagging"
+  | "DeleteObjectTagging"
+  | "GetBucketTagging"
+  | "PutBucketTagging"
+  | "DeleteBucketTagging";
 
 /** Those that change something: a node that only reads refuses them. */
 export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
@@ -45,20 +56,19 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
   "UploadPart",
   "CompleteMultipartUpload",
   "AbortMultipartUpload",
+  "CopyObject",
+  "UploadPartCopy",
+  "RenameObject",
+  "AppendObject",
+  "PutObjectTagging",
+  "DeleteObjectTagging",
+  "PutBucketTagging",
+  "DeleteBucketTagging",
 ]);
 
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
 export type MissingOperation =
-  | "CopyObject"
-  | "UploadPartCopy"
-  | "RenameObject"
-  | "AppendObject"
-  | "PostObject"
-  | "ListObjectVersions"
-  | "GetObjectAttributes"
-  | "GetObjectTorrent"
-  | "SelectObjectContent"
-  | "RestoreObject";
+  "PostObject" | "ListObjectVersions" | "GetObjectTorrent" | "SelectObjectContent" | "RestoreObject";
 
 /** Settings of a bucket that are sub-resources of it, by their name in the query. */
 export const BUCKET_SETTINGS = [
@@ -135,6 +145,16 @@ const OBJECT_SETTING_NAMES: ReadonlyMap<string, ObjectSetting> = new Map(
   OBJECT_SETTINGS.map((name) => [name, name]),
 );
 
+/** Of the settings that can be made; a GET of any other is answered as if it never was. */
+const SETTING_OPERATIONS: ReadonlyMap<string, S3Operation> = new Map([
+  ["GET bucket tagging", "GetBucketTagging"],
+  ["PUT bucket tagging", "PutBucketTagging"],
+  ["DELETE bucket tagging", "DeleteBucketTagging"],
+  ["GET object tagging", "GetObjectTagging"],
+  ["PUT object tagging", "PutObjectTagging"],
+  ["DELETE object tagging", "DeleteObjectTagging"],
+]);
+
 function findSetting<Setting extends string>(
   query: QueryParameters,
   names: ReadonlyMap<string, Setting>,
@@ -172,6 +192,8 @@ function routeBucketPost(query: QueryParameters, headers: RequestHeaders): Route
 function routeBucket(method: string, query: QueryParameters, headers: RequestHeaders): Route {
   const setting = query.size === 0 ? undefined : findSetting(query, BUCKET_SETTING_NAMES);
   if (setting !== undefined && method !== "HEAD") {
+    const built = SETTING_OPERATIONS.get(`${method} bucket ${setting}`);
+    if (built !== undefined) return operation(built);
     return method === "GET"
       ? { kind: "absentBucketSetting", setting }
       : settingNotImplemented(method, setting);
@@ -194,7 +216,7 @@ function routeBucket(method: string, query: QueryParameters, headers: RequestHea
 
 function routeObjectGet(query: QueryParameters): Route {
   if (query.has("uploadId")) return operation("ListParts");
-  if (query.has("attributes")) return missing("GetObjectAttributes");
+  if (query.has("attributes")) return operation("GetObjectAttributes");
   if (query.has("torrent")) return missing("GetObjectTorrent");
   return operation("GetObject");
 }
@@ -203,7 +225,7 @@ function routeObjectPut(query: QueryParameters, headers: RequestHeaders): Route 
   const isCopy = headers["x-amz-copy-source"] !== undefined;
   const hasPart = query.has("partNumber");
   const hasUpload = query.has("uploadId");
-  if (hasPart && hasUpload) return isCopy ? missing("UploadPartCopy") : operation("UploadPart");
+  if (hasPart && hasUpload) return operation(isCopy ? "UploadPartCopy" : "UploadPart");
   if (hasPart) {
     const message = "This operation does not accept partNumber without uploadId";
     return refused(invalidArgument(message, "partNumber", query.get("partNumber")));
@@ -212,10 +234,10 @@ function routeObjectPut(query: QueryParameters, headers: RequestHeaders): Route 
     const message = "This operation does not accept uploadId without partNumber";
     return refused(invalidArgument(message, "uploadId", query.get("uploadId")));
   }
-  if (isCopy) return missing("CopyObject");
+  if (isCopy) return operation("CopyObject");
   if (headers["x-amz-rename-source"] !== undefined || query.has("renameObject"))
-    return missing("RenameObject");
-  if (headers["x-amz-write-offset-bytes"] !== undefined) return missing("AppendObject");
+    return operation("RenameObject");
+  if (headers["x-amz-write-offset-bytes"] !== undefined) return operation("AppendObject");
   return operation("PutObject");
 }
 
@@ -250,6 +272,8 @@ function routeObjectQuery(method: string, query: QueryParameters): Route | undef
   if (query.size === 0) return undefined;
   const setting = findSetting(query, OBJECT_SETTING_NAMES);
   if (setting !== undefined && method !== "HEAD") {
+    const built = SETTING_OPERATIONS.get(`${method} object ${setting}`);
+    if (built !== undefined) return refuseVersion(query) ?? operation(built);
     return method === "GET"
       ? { kind: "absentObjectSetting", setting }
       : settingNotImplemented(method, setting);

@@ -81,7 +81,8 @@ function decode(raw: string): string {
   }
 }
 
-function decodeQuery(raw: string): string {
+/** Percent-encoding, and plus for a space. */
+export function decodeQuery(raw: string): string {
   return decode(raw.includes("+") ? raw.replaceAll("+", "%20") : raw);
 }
 

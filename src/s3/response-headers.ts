@@ -31,6 +31,7 @@ export type ObjectDescription = {
   readonly checksum?: StoredChecksum | undefined;
   /** For `x-amz-mp-parts-count`; given when the request named a part number. */
   readonly partsCount?: number | undefined;
+  readonly tagCount?: number;
 };
 
 /** Half-open, within the object. */
@@ -144,6 +145,9 @@ export function objectHeaders(options: ObjectHeaderOptions): string[] {
   pushText(list, "Content-Language", overrides?.contentLanguage ?? system.contentLanguage);
   pushText(list, "Expires", overrides?.expires ?? system.expires);
   pushMetadata(list, object);
+  if (object.tagCount !== undefined && object.tagCount > 0) {
+    list.push("x-amz-tagging-count", String(object.tagCount));
+  }
   if (object.partsCount !== undefined) list.push("x-amz-mp-parts-count", String(object.partsCount));
   // The checksum is that of the whole object: beside a part of it, it would be taken for the part's.
   if (options.showChecksum === true && slice === undefined && object.checksum !== undefined) {

@@ -6,7 +6,7 @@
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { TagSet } from "../state/tags.ts";
-import type { FoundObject, PutBody } from "./api.ts";
+import type { FoundObject, PutBody } from "./body-api.ts";
 
 export type ObjectPath = { readonly bucket: string; readonly key: string };
 

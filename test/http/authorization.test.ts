@@ -35,6 +35,8 @@ const part = (query: string): string => `/theirs/key?${query}`;
 const COMPLETE =
   "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>";
 
+const TAGGING = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
+
 /** A request of each operation to a bucket that is called theirs; "everybody" for those that are open. */
 const SAMPLES: Readonly<Record<S3Operation, Call | "everybody">> = {
   ListBuckets: "everybody",
@@ -63,6 +65,30 @@ const SAMPLES: Readonly<Record<S3Operation, Call | "everybody">> = {
   },
   AbortMultipartUpload: { method: "DELETE", url: part("uploadId=UPLOAD") },
   ListParts: { url: part("uploadId=UPLOAD") },
+  CopyObject: { method: "PUT", url: "/theirs/copy", headers: { "x-amz-copy-source": "/theirs/key" } },
+  UploadPartCopy: {
+    method: "PUT",
+    url: part("uploadId=UPLOAD&partNumber=2"),
+    headers: { "x-amz-copy-source": "/theirs/key" },
+  },
+  RenameObject: {
+    method: "PUT",
+    url: "/theirs/new?renameObject",
+    headers: { "x-amz-rename-source": "key" },
+  },
+  AppendObject: {
+    method: "PUT",
+    url: "/theirs/key",
+    headers: { "x-amz-write-offset-bytes": "6" },
+    body: "mine",
+  },
+  GetObjectAttributes: { url: part("attributes"), headers: { "x-amz-object-attributes": "ETag" } },
+  GetObjectTagging: { url: part("tagging") },
+  PutObjectTagging: { method: "PUT", url: part("tagging"), body: TAGGING },
+  DeleteObjectTagging: { method: "DELETE", url: part("tagging") },
+  GetBucketTagging: { url: "/theirs?tagging" },
+  PutBucketTagging: { method: "PUT", url: "/theirs?tagging", body: TAGGING },
+  DeleteBucketTagging: { method: "DELETE", url: "/theirs?tagging" },
 };
 
 /** A bucket of `other` with an object, a long one, and an open upload. */

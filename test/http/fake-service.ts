@@ -61,6 +61,10 @@ export function createFakeService(): FakeService {
     objects: new FakeObjects(world),
     uploads: fakeUploads(world),
     ...NOT_HERE,
+    details: {
+      ...NOT_HERE.details,
+      tags: async ({ bucket, key }) => (world.objects.has(`${bucket}/${key}`) ? [] : undefined),
+    },
     identities: {
       find: (accessKey) => identities.get(accessKey),
       displayName: (accountId) =>

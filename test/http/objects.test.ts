@@ -104,7 +104,6 @@ describe("objects", () => {
     ["x-amz-server-side-encryption", "AES256"],
     ["x-amz-object-lock-mode", "GOVERNANCE"],
     ["x-amz-grant-read", "id=1"],
-    ["x-amz-tagging", "a=b"],
   ])("PutObject_with_%s is NotImplemented and stores nothing", async (name, value) => {
     const answer = await put("promise", "x", { [name]: value });
     expect([answer.status, answer.code]).toEqual([501, "NotImplemented"]);

@@ -41,6 +41,24 @@ const WRITES: readonly (readonly [name: string, call: Call])[] = [
   ["UploadPart", { method: "PUT", url: "/bucket/k?partNumber=1&uploadId=u", body: "part" }],
   ["CompleteMultipartUpload", { method: "POST", url: "/bucket/k?uploadId=u", body: "<x/>" }],
   ["AbortMultipartUpload", { method: "DELETE", url: "/bucket/k?uploadId=u" }],
+  ["CopyObject", { method: "PUT", url: "/bucket/c", headers: { "x-amz-copy-source": "/bucket/k" } }],
+  [
+    "UploadPartCopy",
+    {
+      method: "PUT",
+      url: "/bucket/k?partNumber=1&uploadId=u",
+      headers: { "x-amz-copy-source": "/bucket/k" },
+    },
+  ],
+  ["RenameObject", { method: "PUT", url: "/bucket/c?renameObject", headers: { "x-amz-rename-source": "k" } }],
+  [
+    "AppendObject",
+    { method: "PUT", url: "/bucket/k", headers: { "x-amz-write-offset-bytes": "12" }, body: "more" },
+  ],
+  ["PutObjectTagging", { method: "PUT", url: "/bucket/k?tagging", body: "<Tagging/>" }],
+  ["DeleteObjectTagging", { method: "DELETE", url: "/bucket/k?tagging" }],
+  ["PutBucketTagging", { method: "PUT", url: "/bucket?tagging", body: "<Tagging/>" }],
+  ["DeleteBucketTagging", { method: "DELETE", url: "/bucket?tagging" }],
 ];
 
 test.each(WRITES)("%s is refused with 503 and the reason, and changes nothing", async (_, call) => {

@@ -53,18 +53,32 @@ describe("routing", () => {
       expect([method, url, named(method, url)]).toEqual([method, url, name]);
   });
 
-  test("what is not built says so and is never mistaken for something else", () => {
+  test("what a header or a query makes of a PUT, and tags of buckets and objects", () => {
     const copy = { "x-amz-copy-source": "/b/other" };
-    expect(named("PUT", "/b/k", copy)).toBe("NotImplemented");
-    expect(named("PUT", "/b/k?partNumber=1&uploadId=u", copy)).toBe("NotImplemented");
-    expect(named("PUT", "/b/k", { "x-amz-write-offset-bytes": "0" })).toBe("NotImplemented");
-    expect(named("PUT", "/b/k?renameObject", { "x-amz-rename-source": "/a" })).toBe("NotImplemented");
-    for (const url of ["/b/k?attributes", "/b/k?torrent", "/b?versions"])
-      expect(named("GET", url)).toBe("NotImplemented");
+    expect(named("PUT", "/b/k", copy)).toBe("CopyObject");
+    expect(named("PUT", "/b/k?partNumber=1&uploadId=u", copy)).toBe("UploadPartCopy");
+    expect(named("PUT", "/b/k", { "x-amz-write-offset-bytes": "0" })).toBe("AppendObject");
+    expect(named("PUT", "/b/k?renameObject", { "x-amz-rename-source": "/a" })).toBe("RenameObject");
+    expect(named("GET", "/b/k?attributes")).toBe("GetObjectAttributes");
+    for (const [method, verb] of [
+      ["GET", "Get"],
+      ["PUT", "Put"],
+      ["DELETE", "Delete"],
+    ] as const) {
+      expect(named(method, "/b?tagging")).toBe(`${verb}BucketTagging`);
+      expect(named(method, "/b/k?tagging")).toBe(`${verb}ObjectTagging`);
+    }
+    expect(named("POST", "/b?tagging")).toBe("NotImplemented");
+    expect(named("POST", "/b/k?tagging")).toBe("NotImplemented");
+  });
+
+  test("what is not built says so and is never mistaken for something else", () => {
+    for (const url of ["/b/k?torrent", "/b?versions"]) expect(named("GET", url)).toBe("NotImplemented");
     for (const url of ["/b/k?select&select-type=2", "/b/k?restore"])
       expect(named("POST", url)).toBe("NotImplemented");
     expect(named("POST", "/b", { "content-type": "multipart/form-data; boundary=x" })).toBe("NotImplemented");
     for (const setting of BUCKET_SETTINGS) {
+      if (setting === "tagging") continue;
       for (const method of ["PUT", "POST", "DELETE"]) {
         expect([method, setting, named(method, `/b?${setting}`)]).toEqual([
           method,
@@ -76,6 +90,7 @@ describe("routing", () => {
       expect(named("HEAD", `/b?${setting}`)).toBe("HeadBucket");
     }
     for (const setting of OBJECT_SETTINGS) {
+      if (setting === "tagging") continue;
       for (const method of ["PUT", "POST", "DELETE"]) {
         expect(named(method, `/b/k?${setting}`)).toBe("NotImplemented");
       }

@@ -5,6 +5,7 @@ import { unreachable } from "../../base/assert.ts";
 import { parseMultipartChecksum } from "../../s3/checksum-headers.ts";
 import { parseObjectMetadata } from "../../s3/headers.ts";
 import { initiateMultipartUploadXml } from "../../s3/multipart-xml.ts";
+import { parseTaggingHeader } from "../../s3/tagging.ts";
 import { answer, writeHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
@@ -16,8 +17,10 @@ export async function createMultipartUpload(exchange: Exchange): Promise<void> {
   const { bucket, key } = target;
   const attributes = toAttributes(parseObjectMetadata(exchange.headers), undefined);
   const checksum = parseMultipartChecksum(exchange.headers);
+  const given = parseTaggingHeader(exchange.headers);
+  const tags = given.length === 0 ? undefined : given;
   const owner = identity.accountId;
-  const outcome = await edge.service.uploads.create({ bucket, key, owner, attributes, checksum });
+  const outcome = await edge.service.uploads.create({ bucket, key, owner, attributes, checksum, tags });
   switch (outcome.kind) {
     case "noSuchBucket":
       throw noSuchBucket(bucket);

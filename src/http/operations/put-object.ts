@@ -7,6 +7,8 @@ import { s3Error } from "../../s3/errors.ts";
 import { parseObjectMetadata } from "../../s3/headers.ts";
 import type { ObjectMetadata } from "../../s3/headers.ts";
 import { PUT_BYTES_MAX } from "../../s3/names.ts";
+import { parseTaggingHeader } from "../../s3/tagging.ts";
+import type { Tags } from "../../s3/tagging.ts";
 import type { PutOutcome } from "../../service/api.ts";
 import type { StoredChecksum } from "../../state/attributes.ts";
 import type { WriteCondition } from "../../state/command.ts";
@@ -48,13 +50,14 @@ function failedCondition(exchange: Exchange): string {
 async function put(
   exchange: Exchange,
   received: ReceivedBody,
-  terms: { readonly metadata: ObjectMetadata; readonly condition: WriteCondition },
+  terms: { readonly metadata: ObjectMetadata; readonly tags: Tags; readonly condition: WriteCondition },
 ): Promise<void> {
   const { bucket, key } = exchange.target;
   const { etag, checksum, body } = received;
   try {
     const attributes = toAttributes(terms.metadata, checksum);
     const { condition } = terms;
+    const tags = terms.tags.length === 0 ? undefined : terms.tags;
     const outcome = await exchange.edge.service.objects.put({
       bucket,
       key,
@@ -62,6 +65,7 @@ async function put(
       attributes,
       body,
       condition,
+      tags,
     });
     answerPut(exchange, outcome, checksum);
   } finally {
@@ -72,7 +76,8 @@ async function put(
 export async function putObject(exchange: Exchange): Promise<void> {
   requireBucketAndKey(exchange);
   const metadata = parseObjectMetadata(exchange.headers);
+  const tags = parseTaggingHeader(exchange.headers);
   const condition = writeCondition(exchange);
   const received = await receiveBody(exchange, planBody(exchange, RULES));
-  await put(exchange, received, { metadata, condition });
+  await put(exchange, received, { metadata, tags, condition });
 }

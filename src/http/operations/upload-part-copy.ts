@@ -1,0 +1,62 @@
+/**
+ * UploadPartCopy: a part that is a stretch of an object.
+ */
+import { unreachable } from "../../base/assert.ts";
+import { parseCopyRange } from "../../s3/copy-source.ts";
+import { copyResultXml } from "../../s3/copy-xml.ts";
+import { parsePartNumber } from "../../s3/names.ts";
+import { refuseUnbuiltHeaders } from "../../s3/headers.ts";
+import type { CopyPartOutcome } from "../../service/copy-api.ts";
+import { answer, writeHeaders } from "../answer.ts";
+import { checkSource, copySourceOf, noSuchSource } from "../copy-source.ts";
+import type { Exchange } from "../exchange.ts";
+import { readWithoutBody } from "../read-document.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
+import { noSuchUpload, requireUpload } from "../require-upload.ts";
+
+function answerOutcome(
+  exchange: Exchange,
+  outcome: CopyPartOutcome,
+  names: { readonly sourceKey: string; readonly uploadId: string },
+): void {
+  switch (outcome.kind) {
+    case "copied": {
+      const { etag, modifiedMs: lastModifiedMs, checksum } = outcome;
+      const headers = writeHeaders(exchange);
+      headers.push("Content-Type", "application/xml");
+      return answer(
+        exchange,
+        200,
+        headers,
+        copyResultXml("CopyPartResult", { etag, lastModifiedMs, checksum }),
+      );
+    }
+    case "noSuchSource":
+      throw noSuchSource(names.sourceKey);
+    case "noSuchUpload":
+      throw noSuchUpload(names.uploadId);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+export async function uploadPartCopy(exchange: Exchange): Promise<void> {
+  requireBucketAndKey(exchange);
+  const { headers, target, edge } = exchange;
+  const partNumber = parsePartNumber(target.query.get("partNumber") ?? "");
+  refuseUnbuiltHeaders(headers);
+  const source = copySourceOf(exchange);
+  const { uploadId, checksum } = await requireUpload(exchange);
+  await readWithoutBody(exchange);
+  const outcome = await edge.service.copies.copyPart({
+    source,
+    uploadId,
+    partNumber,
+    checksum: checksum?.algorithm,
+    look: (found) => {
+      checkSource(exchange, found, "x-amz-copy-source-");
+      return parseCopyRange(headers, found.size);
+    },
+  });
+  answerOutcome(exchange, outcome, { sourceKey: source.key, uploadId });
+}
