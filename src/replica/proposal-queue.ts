@@ -95,11 +95,16 @@ export class ProposalQueue {
 
   /**
    * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
-   * bytes together (one at least). From the lanes in turn, if something waits in both.
+   * bytes together (one at least). From the lanes in turn, if something waits in both; empty if nothing waits,
+   * or only bodies and they are not wanted.
    */
-  takeEntry(countMax: number, bytesMax: number): readonly Proposal[] {
-    const turn = this.#lastTaken === this.#bodies ? this.#others : this.#bodies;
-    const lane = turn.length > 0 ? turn : this.#lastTaken;
+  takeEntry(
+    countMax: number,
+    bytesMax: number,
+    options: { readonly withBodies: boolean } = { withBodies: true },
+  ): readonly Proposal[] {
+    const othersTurn = this.#lastTaken === this.#bodies || this.#bodies.length === 0;
+    const lane = (othersTurn && this.#others.length > 0) || !options.withBodies ? this.#others : this.#bodies;
     const entry = lane.takeEntry(countMax, bytesMax);
     this.#lastTaken = lane;
     for (const { bytes } of entry) this.#bytes -= bytes;

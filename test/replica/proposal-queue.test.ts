@@ -66,6 +66,19 @@ describe("an entry", () => {
     expect(taken).toEqual([[3, 4], [0], [5], [1], [6], [2]]);
   });
 
+  test("leaves bodies where they are when they are not wanted", () => {
+    const queue = new ProposalQueue(endless);
+    for (const kind of ["chunk", "single", "chunk"] as const) queue.push(proposal(kind, 1));
+    const withBodies = false;
+    expect(queue.takeEntry(10, 1000, { withBodies })).toHaveLength(1);
+    expect(queue.takeEntry(10, 1000, { withBodies })).toEqual([]);
+    expect(queue.length).toBe(2);
+    expect(queue.takeEntry(10, 1000)).toHaveLength(1);
+    queue.push(proposal("single", 1));
+    expect(queue.takeEntry(10, 1000, { withBodies })).toHaveLength(1);
+    expect(queue.takeEntry(10, 1000)).toHaveLength(1);
+  });
+
   test("of an empty queue is empty", () => {
     expect(new ProposalQueue(endless).takeEntry(300, 1000)).toEqual([]);
   });

@@ -127,6 +127,26 @@ describe("batches", () => {
     expect(Math.max(...world.logWrites)).toBeLessThan(6 * MIB);
   });
 
+  test("hold one chunk of a body each: a small write that comes later does not wait for the others", async () => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const open = closeGate(world);
+    const answered: string[] = [];
+    const note = async (name: string, work: Promise<unknown>): Promise<void> => {
+      await work;
+      answered.push(name);
+    };
+    const chunk = (at: number): Promise<unknown> => replica.proposeChunk(chunkOf("x", at, Buffer.alloc(MIB)));
+    const chunks = [0, 1, 2, 3].map((at) => note(`chunk ${at}`, chunk(at)));
+    await settled();
+    const small = note("small", replica.propose(putCommand("k")));
+    await settled();
+    open();
+    await Promise.all([...chunks, small]);
+    expect(answered).toEqual(["chunk 0", "chunk 1", "small", "chunk 2", "chunk 3"]);
+    expect(Math.max(...world.logWrites)).toBeLessThan(1.5 * MIB);
+  });
+
   test("gather while a write is under way, and one write is under way at a time", async () => {
     await using world = await openNodeWithBucket();
     const { replica } = world.node;
