@@ -245,6 +245,13 @@ export function nodeOptions(
     pendingWritesMax: config.limits.pendingWritesMax,
     pendingBytesMax: config.limits.bytesInFlightMax,
     readThreadsMax: READ_THREADS,
+    space: {
+      snapshotEntriesMin: config.raft.snapshotLogsSinceLast,
+      entriesKept: config.raft.maxInSnapshotLogToKeep,
+      snapshotLogBytes: config.space.snapshotAfter,
+      livePercentMin: config.space.livePercentMin,
+      bytesPerSecondMax: config.space.bytesPerSecondMax,
+    },
     clock: systemClock,
     random: systemRandom,
     ...parts,

@@ -3,7 +3,13 @@
  * large one in slices (0.4-0.8 µs per row against 1.1-1.5 for an array), and are always synced.
  */
 import { ClassicLevel } from "classic-level";
-import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports/index-store.ts";
+import type {
+  IndexBatch,
+  IndexIterator,
+  IndexRange,
+  IndexSnapshot,
+  IndexStore,
+} from "../ports/index-store.ts";
 import { systemErrorOf } from "./level-error.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
@@ -55,6 +61,15 @@ export class LevelIndexStore implements IndexStore {
 
   iterateText(range: IndexRange): IndexIterator<string> {
     return wrap(this.#level.iterator<string, string>({ ...optionsOf(range), valueEncoding: "utf8" }));
+  }
+
+  snapshot(): IndexSnapshot {
+    const snapshot = this.#level.snapshot();
+    return {
+      getMany: (keys) => this.#level.getMany([...keys], { snapshot }),
+      iterate: (range) => wrap(this.#level.iterator<string, Uint8Array>({ ...optionsOf(range), snapshot })),
+      close: () => snapshot.close(),
+    };
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,13 @@
  * The IndexStore port in memory. A MemoryIndex holds the rows, as a directory does for LevelDB: a store that
  * is opened on it again finds them. Rows are counted against the same space as the files beside them.
  */
-import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports/index-store.ts";
+import type {
+  IndexBatch,
+  IndexIterator,
+  IndexRange,
+  IndexSnapshot,
+  IndexStore,
+} from "../ports/index-store.ts";
 import type { MemorySpace } from "./memory-space.ts";
 import { SortedRows } from "./sorted-rows.ts";
 import type { Place, SortedSnapshot } from "./sorted-rows.ts";
@@ -83,6 +89,19 @@ class MemoryIndexStore implements IndexStore {
     return iterator(this.#use().snapshot(), range, (value) =>
       Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8"),
     );
+  }
+
+  snapshot(): IndexSnapshot {
+    const rows = this.#use().snapshot();
+    const get = (key: string): Uint8Array | undefined => {
+      const row = rows.at(rows.placeOf(key));
+      return row?.[0] === key ? row[1] : undefined;
+    };
+    return {
+      getMany: async (keys) => keys.map(get),
+      iterate: (range) => iterator(rows, range, (value) => value),
+      close: async () => undefined,
+    };
   }
 
   async close(): Promise<void> {

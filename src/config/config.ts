@@ -232,14 +232,14 @@ export const configSchema = z.strictObject({
       status: "used",
     }),
     snapshotLogsSinceLast: setting(t.integer({ min: 1, max: 1_000_000_000 }), {
-      description: "least entries between two snapshots",
+      description: "least entries between two snapshots of the index, unless one frees space",
       default: "5000",
-      status: "not used yet",
+      status: "used",
     }),
     maxInSnapshotLogToKeep: setting(t.integer({ max: 1_000_000_000 }), {
-      description: "entries kept behind a snapshot for members that lag a little",
+      description: "entries kept in the log behind a snapshot, for members that lag a little",
       default: "1000",
-      status: "not used yet",
+      status: "used",
     }),
     electionTimeout: setting(t.duration({ min: 100, max: minute }), {
       description: "least silence of the leader before an election; the most is twice that",
@@ -250,6 +250,25 @@ export const configSchema = z.strictObject({
       description: "time between two heartbeats of the leader",
       default: "150ms",
       status: "not used yet",
+    }),
+  }),
+  space: z.strictObject({
+    snapshotAfter: setting(t.size({ min: MiB, max: 1024 * GiB }), {
+      description:
+        "bytes of log after which a snapshot of the index is made; a quarter of it if that frees as much",
+      default: "1GiB",
+      status: "used",
+    }),
+    livePercentMin: setting(t.integer({ max: 90 }), {
+      description:
+        "a segment with a smaller share of bytes in use, in percent, is rewritten without the rest",
+      default: "50",
+      status: "used",
+    }),
+    bytesPerSecondMax: setting(t.size({ min: MiB, max: 64 * GiB }), {
+      description: "what snapshots and rewriting may read and write per second, together",
+      default: "32MiB",
+      status: "used",
     }),
   }),
   limits: z.strictObject({

@@ -112,9 +112,14 @@ function statusReadings(status: () => NodeStatus): readonly Reading[] {
     ["commit_index", "Log index up to which entries are committed", () => status().commitIndex],
     ["applied_index", "Log index up to which entries are applied", () => status().appliedIndex],
     ["segments", "Segments of the log", () => status().segments],
-    ["log_bytes", "Bytes of the log on disk", () => status().logBytes],
-    ["live_bytes", "Bytes of the log that some object still names", () => status().liveBytes],
-    ["segment_live_ratio", "Live bytes by log bytes", () => ratio(status().liveBytes, status().logBytes)],
+    ["log_bytes", "Bytes that were ever written to the log", () => status().logBytes],
+    ["segment_file_bytes", "Bytes of segments on disk", () => status().fileBytes],
+    ["live_bytes", "Bytes in segments that some object still names", () => status().liveBytes],
+    ["dead_bytes", "The other bytes of segments on disk", () => dead(status())],
+    ["segment_live_ratio", "Live bytes by segment bytes", () => liveRatio(status())],
+    ["log_floor_index", "The log is whole behind this entry", () => status().floorIndex],
+    ["snapshot_index", "Last entry in the newest snapshot of the index", () => status().snapshotIndex],
+    ["snapshot_bytes", "Size of the newest snapshot of the index", () => status().snapshotBytes],
     ["overlay_rows", "Applied rows that are not flushed to the index yet", () => status().overlayRows],
     ["cache_bytes", "Bytes in the object cache", () => status().cacheBytes],
     ["cache_entries", "Objects in the object cache", () => status().cacheEntries],
@@ -129,8 +134,12 @@ function statusReadings(status: () => NodeStatus): readonly Reading[] {
   ];
 }
 
-function ratio(part: number, whole: number): number {
-  return whole === 0 ? 1 : part / whole;
+function liveRatio({ liveBytes, fileBytes }: NodeStatus): number {
+  return fileBytes === 0 ? 1 : liveBytes / fileBytes;
+}
+
+function dead({ liveBytes, fileBytes }: NodeStatus): number {
+  return fileBytes - liveBytes;
 }
 
 function skew({ clockSkewMs }: NodeStatus): number {
@@ -167,6 +176,7 @@ export function createMetrics(edge: Edge): Metrics {
   ]);
   registerCounters(registry, [
     ["damaged_reads_total", "Requests that met bytes at rest which are damaged", () => edge.damagedReads],
+    ["reclaimed_bytes_total", "Bytes of segments given back", () => edge.service.status().reclaimedBytes],
   ]);
   registerTelemetry(registry, edge.options.telemetry);
   return {

@@ -28,6 +28,14 @@ export interface IndexIterator<Value> {
   close(): Promise<void>;
 }
 
+/** Everything as it was at one moment, however long it is looked at. */
+export interface IndexSnapshot {
+  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
+  iterate(range: IndexRange): IndexIterator<Uint8Array>;
+  /** The store keeps overwritten rows until then. */
+  close(): Promise<void>;
+}
+
 export interface IndexStore {
   /** Blocks the event loop: for reads that are likely in memory. */
   getSync(key: string): Uint8Array | undefined;
@@ -39,5 +47,7 @@ export interface IndexStore {
    * The same with values decoded as UTF-8 (bytes that are not become U+FFFD): a third cheaper, for listings.
    */
   iterateText(range: IndexRange): IndexIterator<string>;
+  /** Of now. */
+  snapshot(): IndexSnapshot;
   close(): Promise<void>;
 }

@@ -9,6 +9,8 @@ import { systemErrorCode } from "../ports/disk.ts";
 import type { DirectoryLock } from "../ports/disk.ts";
 import type { Scratch } from "../ports/scratch.ts";
 import { AckedFile } from "../store/acked-file.ts";
+import { NO_FLOOR, readFloor } from "../store/floor-file.ts";
+import type { Floor } from "../store/floor-file.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import { readNodeFile, refuseOther } from "./node-file.ts";
@@ -33,6 +35,7 @@ export type SalvageNode = ServingNode & { readonly salvage: SalvageReport };
 type Facts = {
   readonly segmentBytesMax: number;
   readonly ackedIndex: number | undefined;
+  readonly floor: Floor;
   readonly term: number;
   readonly notes: readonly string[];
 };
@@ -51,14 +54,16 @@ export async function openSalvage(options: SalvageOptions): Promise<SalvageNode>
     if (lock !== undefined) undo.unshift(() => lock.release());
     const files = new SegmentFiles(disk, `${directory}/log`);
     undo.unshift(() => files.close());
-    const { segmentBytesMax } = facts;
-    const state = await salvageState(options, { scratch, files, segmentBytesMax });
+    const { segmentBytesMax, floor } = facts;
+    const floorIndex = floor.lastIndex;
+    const state = await salvageState(options, { scratch, files, segmentBytesMax, floorIndex });
     undo.unshift(() => state.close());
     const { index, state: machine } = state.opened;
     const survey = await surveyLog({
       disk,
       files,
       segmentBytesMax,
+      floor,
       known: machine.segments.all,
       promisedIndex: Math.max(facts.ackedIndex ?? 0, index.appliedIndex),
     });
@@ -79,6 +84,8 @@ function noRoom(scratch: Scratch, cause: unknown): RefusedError {
   );
 }
 
+const NOTHING_GIVEN_BACK = { snapshotIndex: 0, snapshotBytes: 0, fileBytes: 0, reclaimedBytes: 0 };
+
 async function servingParts(
   options: SalvageOptions,
   { facts, state }: { readonly facts: Facts; readonly state: SalvagedState },
@@ -97,6 +104,7 @@ async function servingParts(
     // Nothing is written that would have a date.
     logClock: { skewMs: 0 },
     guard: { refusal: "all", freeBytes },
+    space: { status: { ...NOTHING_GIVEN_BACK, floorIndex: facts.floor.lastIndex } },
   };
 }
 
@@ -117,8 +125,9 @@ async function readFacts(options: SalvageOptions): Promise<Facts> {
   if (ackedIndex === undefined) {
     notes.push("up to where writes were acknowledged is not known: all that can be read is served");
   }
+  const floor = (await told(notes, () => readFloor(disk, directory))) ?? NO_FLOOR;
   const segmentBytesMax = node?.segmentBytes ?? options.segmentBytes;
-  return { segmentBytesMax, ackedIndex, term: vote?.term ?? 0, notes };
+  return { segmentBytesMax, ackedIndex, floor, term: vote?.term ?? 0, notes };
 }
 
 async function told<Result>(notes: string[], read: () => Promise<Result>): Promise<Result | undefined> {

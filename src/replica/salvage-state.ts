@@ -1,7 +1,8 @@
 /**
  * The best state that can be had from a damaged directory without changing it: a shadow of the index and the
- * log behind it; or, if the index cannot be believed, the log alone, from its first entry to the first that
- * cannot be read. Behind a damage nothing is applied: what an entry means depends on all before it.
+ * log behind it; or, if the index cannot be believed, the newest sound snapshot of it and the log behind
+ * that; without one the log alone, from its first entry to the first that cannot be read. Behind a damage
+ * nothing is applied: what an entry means depends on all before it.
  */
 import { InvariantError } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
@@ -12,6 +13,8 @@ import type { IndexStore } from "../ports/index-store.ts";
 import type { Scratch } from "../ports/scratch.ts";
 import { tryOpen } from "../store/open-index.ts";
 import type { OpenedIndex } from "../store/open-index.ts";
+import { chooseSnapshot, loadSnapshot } from "../store/restore-index.ts";
+import { SNAPSHOTS_NAME } from "../store/snapshot-files.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { openState } from "./open-state.ts";
 import type { OpenState, StateOptions } from "./open-state.ts";
@@ -38,6 +41,8 @@ type Parts = {
   readonly scratch: Scratch;
   readonly files: SegmentFiles;
   readonly segmentBytesMax: number;
+  /** The log holds everything behind this entry. */
+  readonly floorIndex: number;
 };
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
@@ -101,12 +106,17 @@ async function settled(
 
 async function shadowedIndex(
   options: SalvageStateOptions,
-  { scratch }: Parts,
+  { scratch, floorIndex }: Parts,
 ): Promise<OpenedIndex & { readonly path: string }> {
   const { disk, logger, openIndexStore: open } = options;
   const path = await scratch.shadowIndex(`${options.directory}/index`);
   const attempt = await tryOpen({ disk, directory: path, open, logger });
   if (attempt.kind === "broken") throw new DamageError(attempt.reason);
+  const { appliedIndex, store } = attempt.index;
+  if (appliedIndex < floorIndex) {
+    await store.close();
+    throw new DamageError(`it ends at entry ${appliedIndex}, the log begins behind ${floorIndex}`);
+  }
   return { ...attempt.index, path };
 }
 
@@ -115,8 +125,20 @@ async function freshIndex(
   { scratch }: Parts,
 ): Promise<OpenedIndex & { readonly path: string }> {
   const path = await scratch.emptyDirectory();
+  const { disk, directory, logger, clock } = options;
+  const spend = (): Promise<void> => clock.yieldToOthers();
+  const restore = { disk, directory: `${directory}/${SNAPSHOTS_NAME}`, floorIndex: 0, spend, logger };
+  const snapshot = await chooseSnapshot(restore);
   const store = await options.openIndexStore(path);
-  return { store, appliedIndex: 0, flushNumber: 0, rebuilt: undefined, path };
+  const made = { store, rebuilt: "it is made again", path };
+  if (snapshot === undefined) return { ...made, appliedIndex: 0, flushNumber: 0 };
+  try {
+    await loadSnapshot(restore, snapshot, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return { ...made, appliedIndex: snapshot.index, flushNumber: 1 };
 }
 
 async function replayed(
@@ -150,7 +172,8 @@ async function replayed(
     const end = await replayWhole({ opened, files, segmentBytesMax, clock, through: from.through });
     await opened.index.flushedThrough(opened.index.appliedIndex);
     opened.cache.filling = true;
-    return { opened, end, close, source: from.index.appliedIndex === 0 ? "log" : "index" };
+    const { appliedIndex, rebuilt } = from.index;
+    return { opened, end, close, source: appliedIndex === 0 || rebuilt !== undefined ? "log" : "index" };
   } catch (error) {
     await close();
     throw error;

@@ -10,6 +10,7 @@ import type { ObjectReader } from "../store/object-reader.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import type { Refusal } from "./disk-guard.ts";
 import type { SalvageReport } from "./salvage-report.ts";
+import type { SpaceStatus } from "./space-policy.ts";
 
 export type ServingNode = {
   readonly node: { readonly nodeId: string };
@@ -26,6 +27,7 @@ export type ServingNode = {
   readonly reader: ObjectReader;
   readonly logClock: { readonly skewMs: number };
   readonly guard: { readonly refusal: Refusal | "all"; readonly freeBytes: number };
+  readonly space: { readonly status: SpaceStatus };
   /** Only of a node that was started to read what is left. */
   readonly salvage?: SalvageReport;
   close(): Promise<void>;

@@ -12,6 +12,7 @@ import type { Random } from "../ports/random.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import { AckedFile } from "../store/acked-file.ts";
+import { readFloor } from "../store/floor-file.ts";
 import { Log } from "../store/log.ts";
 import { recoverLog } from "../store/log-recovery.ts";
 import type { RecoveredLog } from "../store/log-recovery.ts";
@@ -20,6 +21,7 @@ import type { ObjectReader } from "../store/object-reader.ts";
 import { openIndex } from "../store/open-index.ts";
 import type { OpenedIndex } from "../store/open-index.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
+import { SNAPSHOTS_NAME } from "../store/snapshot-files.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import type { StateMachine } from "../state/state-machine.ts";
@@ -34,6 +36,8 @@ import { openState } from "./open-state.ts";
 import type { OpenState, StateOptions } from "./open-state.ts";
 import { replay } from "./replay.ts";
 import { Replica } from "./replica.ts";
+import { SpaceKeeper } from "./space-keeper.ts";
+import type { SpaceSettings } from "./space-policy.ts";
 
 export type StorageNodeOptions = StateOptions & {
   readonly directory: string;
@@ -43,6 +47,7 @@ export type StorageNodeOptions = StateOptions & {
   readonly batchBytesMax: number;
   readonly pendingWritesMax: number;
   readonly pendingBytesMax: number;
+  readonly space: SpaceSettings;
   readonly disk: Disk;
   readonly openIndexStore: (path: string) => Promise<IndexStore>;
   readonly random: Random;
@@ -73,6 +78,7 @@ export class StorageNode {
   readonly reader: ObjectReader;
   readonly guard: DiskGuard;
   readonly logClock: LogClock;
+  readonly space: SpaceKeeper;
   readonly replayedEntries: number;
   readonly indexRebuilt: string | undefined;
   readonly #parts: Parts;
@@ -90,6 +96,7 @@ export class StorageNode {
     this.reader = parts.reader;
     this.guard = parts.guard;
     this.logClock = parts.logClock;
+    this.space = parts.space;
     this.replayedEntries = replayedEntries;
     this.indexRebuilt = parts.opened.index.rebuilt;
   }
@@ -107,6 +114,7 @@ export class StorageNode {
       const replayedEntries = await takeOffice(options, parts);
       loops.add(parts.replica.run());
       loops.add(parts.housekeeping.run(loops.signal));
+      loops.add(parts.space.run(loops.signal));
       return new StorageNode(parts, loops, replayedEntries);
     } catch (error) {
       await loops.stop();
@@ -190,9 +198,11 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
     undo.unshift(() => acked.close());
     // The names of everything made so far; without it a power cut could leave a log without its vote.
     await disk.syncDirectory(directory);
+    const floor = await readFloor(disk, directory);
     const recovered = await recoverLog({
       disk,
       files,
+      floor,
       segmentBytesMax: node.segmentBytes,
       ackedIndex: acked.isEmpty ? undefined : acked.index,
       logger,
@@ -208,6 +218,11 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
       directory: `${directory}/index`,
       open: options.openIndexStore,
       logger,
+      snapshots: {
+        directory: `${directory}/${SNAPSHOTS_NAME}`,
+        floorIndex: floor.lastIndex,
+        spend: () => options.clock.yieldToOthers(),
+      },
     });
     undo.unshift(() => index.store.close());
     if (index.appliedIndex > recovered.lastIndex) {
@@ -253,6 +268,7 @@ type Parts = OpenState & {
   readonly acked: AckedWriter;
   readonly replica: Replica;
   readonly housekeeping: Housekeeping;
+  readonly space: SpaceKeeper;
 };
 
 async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Parts> {
@@ -293,7 +309,10 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
   const incarnation = incarnationOf(opened.node);
   const work = { replica, index, state, pins, clock, logClock, logger, incarnation };
   const housekeeping = new Housekeeping(work);
-  return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping };
+  const { floor } = opened.recovered;
+  const local = { disk, directory, files, log, floor, settings: options.space };
+  const space = new SpaceKeeper({ ...local, index, segments: state.segments, clock, logger });
+  return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping, space };
 }
 
 function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {
@@ -337,8 +356,22 @@ async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<nu
   });
   cache.filling = true;
   await replica.applyCommitted();
+  await expectValues(parts);
   parts.logClock.lead(parts.state);
   return replayed;
+}
+
+/** Segments below the floor that rows still name are as much the store as the log above it. */
+async function expectValues({ opened, state }: Parts): Promise<void> {
+  const { files, recovered } = opened;
+  const there = new Set(await files.list());
+  for (const { id, liveBytes } of state.segments.all) {
+    if (id > recovered.floor.segmentId) return;
+    if (liveBytes === 0 || there.has(id)) continue;
+    throw new RefusedError(
+      `segment file ${files.path(id)} is missing, and ${liveBytes} bytes in it are still named. Restore it`,
+    );
+  }
 }
 
 async function closeFiles(parts: Parts): Promise<void> {

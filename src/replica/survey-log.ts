@@ -6,11 +6,12 @@
 import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { cutsAfter } from "../segment/cut.ts";
-import { CHAIN_START, sameChain } from "../segment/record.ts";
+import { sameChain } from "../segment/record.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
 import type { SegmentHead } from "../segment/segment-head.ts";
 import type { SegmentEntry } from "../state/segment-table.ts";
+import type { Floor } from "../store/floor-file.ts";
 import { readTrailerOf } from "../store/log-recovery.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { scanSegment } from "../store/segment-scan.ts";
@@ -20,6 +21,8 @@ export type SurveyOptions = {
   readonly disk: Disk;
   readonly files: SegmentFiles;
   readonly segmentBytesMax: number;
+  /** Segments up to it are looked at when something in them is read. */
+  readonly floor: Floor;
   /** What the state that is served knows of the segments. */
   readonly known: readonly SegmentEntry[];
   /** Entries up to this one were there for certain: acknowledged, or applied. */
@@ -66,14 +69,15 @@ class Survey implements LogSurvey {
   }
 
   async run(): Promise<void> {
-    const { files, known } = this.#options;
+    const { files, known, floor } = this.#options;
     for (const id of await files.list()) {
+      if (id <= floor.segmentId) continue;
       const { size } = await this.#look(id);
       if (size > 0) this.sizes.set(id, size);
     }
     this.#lastId = Math.max(known.at(-1)?.id ?? 0, ...this.sizes.keys());
-    let due: Due = { index: 1, chain: CHAIN_START };
-    for (let id = 1; id <= this.#lastId; id++) due = await this.#segment(id, due);
+    let due: Due = { index: floor.lastIndex + 1, chain: floor.chain };
+    for (let id = floor.segmentId + 1; id <= this.#lastId; id++) due = await this.#segment(id, due);
     this.lastIndex = Math.max(this.lastIndex, lastOf(known.at(-1)) ?? 0);
   }
 

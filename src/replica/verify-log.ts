@@ -1,16 +1,17 @@
 /**
  * Reads every byte of the log and holds it against every checksum there is: heads, chains, headers, payloads,
- * footers. Changes nothing.
+ * footers. What lies below the floor is held against the rows that name it, elsewhere. Changes nothing.
  */
 import { createHash } from "node:crypto";
 import { crc32c } from "../base/crc.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { TRAILER_BYTES } from "../segment/footer.ts";
 import type { Trailer } from "../segment/footer.ts";
-import { CHAIN_START, sameChain } from "../segment/record.ts";
+import { sameChain } from "../segment/record.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
 import type { SegmentHead } from "../segment/segment-head.ts";
+import type { Floor } from "../store/floor-file.ts";
 import { readTrailerOf } from "../store/log-recovery.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { scanSegment } from "../store/segment-scan.ts";
@@ -39,23 +40,26 @@ type Walk = {
 export async function verifyLog(
   disk: Disk,
   directory: string,
-  ackedIndex: number | undefined,
+  known: { readonly ackedIndex: number | undefined; readonly floor: Floor },
 ): Promise<LogReport> {
   const files = new SegmentFiles(disk, directory);
+  const { ackedIndex, floor } = known;
   const walk: Walk = {
     lastTerm: 0,
-    next: 1,
-    chain: CHAIN_START,
+    next: floor.lastIndex + 1,
+    chain: floor.chain,
     bytes: 0,
     tornBytes: 0,
     problems: [],
     ackedIndex,
   };
-  const ids = await files.list();
+  const all = await files.list();
+  const ids = all.filter((id) => id > floor.segmentId);
   for (const [at, id] of ids.entries()) {
     const path = files.path(id);
-    if (id !== at + 1) {
-      walk.problems.push(`${files.path(at + 1)} is missing`);
+    const due = floor.segmentId + at + 1;
+    if (id !== due) {
+      walk.problems.push(`${files.path(due)} is missing`);
       break;
     }
     const nextPath = id === ids.at(-1) ? undefined : files.path(id + 1);
@@ -74,7 +78,7 @@ export async function verifyLog(
     walk.problems.push(`the log ends at entry ${entries}; entries up to ${ackedIndex} were acknowledged`);
   }
   const { bytes, tornBytes, problems, lastTerm } = walk;
-  return { entries, lastTerm, segments: ids.length, bytes, tornBytes, problems };
+  return { entries, lastTerm, segments: all.length, bytes, tornBytes, problems };
 }
 
 type Place = {

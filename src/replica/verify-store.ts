@@ -8,9 +8,13 @@ import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import { AckedFile } from "../store/acked-file.ts";
+import { NO_FLOOR, readFloor } from "../store/floor-file.ts";
+import type { Floor } from "../store/floor-file.ts";
 import { readRing } from "../store/flush-ring.ts";
 import { checkTables } from "../store/check-tables.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
+import { scanSnapshot } from "../store/snapshot-file.ts";
+import { SNAPSHOTS_NAME, listSnapshots } from "../store/snapshot-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import { readNodeFile } from "./node-file.ts";
 import { verifyIndex } from "./verify-index.ts";
@@ -33,7 +37,7 @@ export async function verifyStore(options: VerifyOptions): Promise<VerifyReport>
   try {
     const lines = [`node ${node.nodeId} of cluster ${node.clusterId}, data format ${node.format}`];
     const log = await verifyMarks(options, lines);
-    const problems = [...log.problems, ...(await verifyRows(options, log.entries, lines))];
+    const problems = [...log.problems, ...(await verifyRows(options, log, lines))];
     lines.push(...problems.map((problem) => `DAMAGED ${problem}`));
     lines.push(problems.length === 0 ? "everything matches" : `${problems.length} problems`);
     return { ok: problems.length === 0, lines };
@@ -42,7 +46,13 @@ export async function verifyStore(options: VerifyOptions): Promise<VerifyReport>
   }
 }
 
-type LogFindings = { readonly entries: number; readonly problems: readonly string[] };
+type LogFindings = {
+  readonly entries: number;
+  readonly floor: Floor;
+  /** The newest sound one; 0 for none. */
+  readonly snapshotIndex: number;
+  readonly problems: readonly string[];
+};
 
 async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<LogFindings> {
   const { disk, directory } = options;
@@ -52,7 +62,8 @@ async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<Log
   const vote = await read(found, () => VoteFile.peek(disk, `${directory}/vote`));
   const votedTerm = vote?.term ?? 0;
   const ackedIndex = await read(found, () => AckedFile.peek(disk, `${directory}/acked`));
-  const log = await verifyLog(disk, `${directory}/log`, ackedIndex);
+  const floor = (await read(found, () => readFloor(disk, directory))) ?? NO_FLOOR;
+  const log = await verifyLog(disk, `${directory}/log`, { ackedIndex, floor });
   // Without entries their files are only what a first start had no time for.
   if (log.entries > 0) problems.push(...missing);
   lines.push(
@@ -65,7 +76,33 @@ async function verifyMarks(options: VerifyOptions, lines: string[]): Promise<Log
   if (log.tornBytes > 0) {
     lines.push(`a torn tail of ${log.tornBytes} bytes will be dropped at the next start`);
   }
-  return { entries: log.entries, problems: [...problems, ...log.problems] };
+  const snapshots = await verifySnapshots(options, lines);
+  problems.push(...snapshots.problems);
+  if (floor.segmentId > 0) {
+    lines.push(`the log begins behind entry ${floor.lastIndex}; a snapshot has what came before`);
+  }
+  const { snapshotIndex } = snapshots;
+  return { entries: log.entries, floor, snapshotIndex, problems: [...problems, ...log.problems] };
+}
+
+async function verifySnapshots(
+  options: VerifyOptions,
+  lines: string[],
+): Promise<{ readonly snapshotIndex: number; readonly problems: readonly string[] }> {
+  const { disk, directory } = options;
+  const problems: string[] = [];
+  let snapshotIndex = 0;
+  for (const { path } of await listSnapshots(disk, `${directory}/${SNAPSHOTS_NAME}`)) {
+    try {
+      const { index, rowCount } = await scanSnapshot(disk, path, { spend: () => Promise.resolve() });
+      snapshotIndex = Math.max(snapshotIndex, index);
+      lines.push(`snapshot of the index up to entry ${index}: ${rowCount} rows`);
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  return { snapshotIndex, problems };
 }
 
 /** What a file says: one that is missing or damaged is told, and the rest is looked at all the same. */
@@ -85,11 +122,12 @@ async function read<Value>(
 
 async function verifyRows(
   options: VerifyOptions,
-  logEntries: number,
+  { entries: logEntries, floor, snapshotIndex }: LogFindings,
   lines: string[],
 ): Promise<readonly string[]> {
   const { disk, directory } = options;
-  const hint = "the next start makes the index again from the log";
+  const source = floor.segmentId === 0 ? "the log" : "a snapshot and the log";
+  const hint = `the next start makes the index again from ${source}`;
   const table = await checkTables(disk, `${directory}/index`);
   if (table !== undefined) return [`index: ${table}; ${hint}`];
   let store: IndexStore;
@@ -103,14 +141,23 @@ async function verifyRows(
     const ring = await readRing(store);
     if (ring.kind === "broken") return [`index: ${ring.reason}; ${hint}`];
     const applied = ring.kind === "empty" ? 0 : ring.newest.after;
+    if (applied < floor.lastIndex) {
+      const what = `it ends at ${applied}, the log begins behind ${floor.lastIndex}`;
+      if (snapshotIndex < floor.lastIndex) return [`index: ${what}, and no snapshot reaches that`];
+      lines.push(`index: ${what}; ${hint}`);
+      return [];
+    }
     if (applied > logEntries) {
       return [`index: applied up to ${applied}, but the log ends at ${logEntries}: the start refuses that`];
     }
-    const report = await verifyIndex(store, files);
+    const report = await verifyIndex(store, files, { behind: applied < logEntries });
     lines.push(
       `index: ${report.rows} rows, ${report.objects} objects, ${report.bodiesRead} bodies read, ` +
         `applied up to ${applied}`,
     );
+    if (report.bodiesGone > 0) {
+      lines.push(`${report.bodiesGone} bodies are gone; the next start tells whether anything needs them`);
+    }
     return report.problems.map((problem) => `index: ${problem}`);
   } catch (error) {
     if (error instanceof DamageError) return [`index: ${error.message}; ${hint}`];

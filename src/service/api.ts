@@ -273,8 +273,17 @@ export type NodeStatus = {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly segments: number;
+  /** Everything that was ever written. */
   readonly logBytes: number;
+  /** Of the segments that are there. */
+  readonly fileBytes: number;
   readonly liveBytes: number;
+  /** Given back since the start. */
+  readonly reclaimedBytes: number;
+  /** The log is whole behind this entry; before it only what is still named is kept. */
+  readonly floorIndex: number;
+  readonly snapshotIndex: number;
+  readonly snapshotBytes: number;
   readonly overlayRows: number;
   readonly cacheBytes: number;
   readonly cacheEntries: number;

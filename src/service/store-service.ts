@@ -64,7 +64,7 @@ export class StoreService implements Service {
   }
 
   status(): NodeStatus {
-    const { replica, index, state, cache, guard, logClock, node, salvage } = this.#node;
+    const { replica, index, state, cache, guard, logClock, node, salvage, space } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
     const { failure } = replica;
@@ -80,6 +80,7 @@ export class StoreService implements Service {
       segments: all.length,
       logBytes: all.reduce((sum, segment) => sum + segment.bytes, 0),
       liveBytes: all.reduce((sum, segment) => sum + segment.liveBytes, 0),
+      ...space.status,
       overlayRows: index.overlayRows,
       cacheBytes: cache.bytes,
       cacheEntries: cache.count,

@@ -27,15 +27,21 @@ export type EntryPosition = {
   readonly chain: { readonly low: number; readonly high: number };
 };
 
+export function segmentOfRow(key: string, bytes: Uint8Array): SegmentEntry {
+  const id = Number.parseInt(key.slice(ranges.segments.from.length), 36);
+  return { id, ...rows.segment.decode(bytes) };
+}
+
 export class SegmentTable {
   readonly #segments: SegmentEntry[] = [];
   readonly #dirty = new Set<SegmentEntry>();
 
   /** Takes a row that was read at open, in order of the ids. */
   load(key: string, bytes: Uint8Array): void {
-    const id = Number.parseInt(key.slice(ranges.segments.from.length), 36);
-    assert(id === this.#segments.length + 1, `segment row ${id} follows ${this.#segments.length} others`);
-    this.#segments.push({ id, ...rows.segment.decode(bytes) });
+    const segment = segmentOfRow(key, bytes);
+    const count = this.#segments.length;
+    assert(segment.id === count + 1, `segment row ${segment.id} follows ${count} others`);
+    this.#segments.push(segment);
   }
 
   get all(): readonly SegmentEntry[] {

@@ -5,7 +5,7 @@
  */
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { prefixRange } from "../state/keys.ts";
-import type { IndexStore } from "../ports/index-store.ts";
+import type { IndexSnapshot, IndexStore } from "../ports/index-store.ts";
 import { openRow } from "./row-seal.ts";
 
 export const RING_SIZE = 2 ** 17;
@@ -19,12 +19,21 @@ export function markKey(number: number): string {
   return `mark/${(number % RING_SIZE).toString(36).padStart(4, "0")}`;
 }
 
+export function isMarkKey(key: string): boolean {
+  return key.startsWith(RANGE.from);
+}
+
 export function encodeMark(mark: FlushMark): Buffer {
   const writer = new ByteWriter(24);
   writer.varint(mark.number);
   writer.varint(mark.before);
   writer.varint(mark.after);
   return writer.take();
+}
+
+function decodeMark(value: Uint8Array): FlushMark {
+  const reader = new ByteReader(value);
+  return { number: reader.varint(), before: reader.varint(), after: reader.varint() };
 }
 
 export type RingState =
@@ -42,8 +51,7 @@ export async function readRing(store: IndexStore): Promise<RingState> {
       const page = await iterator.next(4096);
       if (page.length === 0) break;
       for (const [key, stored] of page) {
-        const reader = new ByteReader(openRow(key, stored));
-        const mark = { number: reader.varint(), before: reader.varint(), after: reader.varint() };
+        const mark = decodeMark(openRow(key, stored));
         if (markKey(mark.number) !== key) return { kind: "broken", reason: `mark ${mark.number} at ${key}` };
         marks.set(mark.number, mark);
         if (newest === undefined || mark.number > newest.number) newest = mark;
@@ -55,6 +63,21 @@ export async function readRing(store: IndexStore): Promise<RingState> {
   if (newest !== undefined) return checkChain(marks, newest);
   // Each row came with a mark: replaying the whole log on top of rows would count everything twice.
   return (await holdsRows(store)) ? { kind: "broken", reason: "rows without a mark" } : { kind: "empty" };
+}
+
+/**
+ * The newest mark in a snapshot that was taken when flush `number` was the last one known: one more may have
+ * been written already.
+ */
+export async function newestMark(snapshot: IndexSnapshot, number: number): Promise<FlushMark | undefined> {
+  const wanted = [number + 1, number];
+  const found = await snapshot.getMany(wanted.map(markKey));
+  for (const [at, stored] of found.entries()) {
+    if (stored === undefined) continue;
+    const mark = decodeMark(openRow(markKey(wanted[at] as number), stored));
+    if (mark.number === wanted[at]) return mark;
+  }
+  return undefined;
 }
 
 async function holdsRows(store: IndexStore): Promise<boolean> {

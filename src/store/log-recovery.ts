@@ -2,7 +2,8 @@
  * What the log directory holds after a stop of any kind. Sealed segments are taken by head and trailer;
  * unsealed ones (the open one, and any that were cut but not sealed) are read record by record. Behind the
  * last good record, bytes above the acknowledged mark are a torn tail and are dropped; a bad record at or
- * below it is damage, and the store refuses to start rather than lose it silently (RULES.md R10).
+ * below it is damage, and the store refuses to start rather than lose it silently (RULES.md R10). What lies
+ * below the floor is no log any more and is left alone (R16).
  */
 import { crc32c } from "../base/crc.ts";
 import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
@@ -13,15 +14,11 @@ import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import { TRAILER_BYTES, readOffsetTable, readTrailer } from "../segment/footer.ts";
 import type { Trailer } from "../segment/footer.ts";
-import {
-  CHAIN_START,
-  RECORD_HEADER_BYTES,
-  readRecordHeader,
-  recordBytes,
-  sameChain,
-} from "../segment/record.ts";
+import { RECORD_HEADER_BYTES, readRecordHeader, recordBytes, sameChain } from "../segment/record.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
+import { NO_FLOOR } from "./floor-file.ts";
+import type { Floor } from "./floor-file.ts";
 import { OpenSegment } from "./open-segment.ts";
 import type { SegmentFiles } from "./segment-files.ts";
 import { scanSegment } from "./segment-scan.ts";
@@ -42,6 +39,7 @@ export type RecoveredLog = {
   readonly lastTerm: Term;
   readonly endChain: ChainValue;
   readonly droppedBytes: number;
+  readonly floor: Floor;
 };
 
 export type RecoveryOptions = {
@@ -50,20 +48,24 @@ export type RecoveryOptions = {
   readonly segmentBytesMax: number;
   /** The acknowledged mark. If it is lost every record counts as acknowledged. */
   readonly ackedIndex: LogIndex | undefined;
+  /** What is below it is not looked at; the whole log, if nothing is said. */
+  readonly floor?: Floor;
   readonly logger: Logger;
 };
 
 type Progress = { nextIndex: number; chain: ChainValue; lastTerm: number; droppedBytes: number };
 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
-  const { files, disk } = options;
-  const ids = await files.list();
+  const { files, disk, floor = NO_FLOOR } = options;
+  const ids = (await files.list()).filter((id) => id > floor.segmentId);
   const sealed: SealedSegment[] = [];
   const unsealed: OpenSegment[] = [];
-  const progress: Progress = { nextIndex: 1, chain: CHAIN_START, lastTerm: 0, droppedBytes: 0 };
+  const start = { nextIndex: floor.lastIndex + 1, chain: floor.chain };
+  const progress: Progress = { ...start, lastTerm: 0, droppedBytes: 0 };
   let end: number | undefined;
   for (const [at, id] of ids.entries()) {
-    if (id !== at + 1) refuseMissing(files.path(at + 1));
+    const due = floor.segmentId + at + 1;
+    if (id !== due) refuseMissing(files.path(due));
     if (end !== undefined) {
       await dropFile(options, id, progress);
       continue;
@@ -94,6 +96,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
     lastTerm: term(progress.lastTerm),
     endChain: progress.chain,
     droppedBytes: progress.droppedBytes,
+    floor,
   };
 }
 

@@ -32,6 +32,7 @@ export class Log {
   #tail: OpenSegment;
   /** Cut, in order, waiting for their footers. */
   readonly #cut: OpenSegment[] = [];
+  #firstUnsealedId: number;
   #gathering = new LogBatch();
   #spare = new LogBatch();
   #writing: LogBatch | undefined;
@@ -53,9 +54,10 @@ export class Log {
     const last = recovered.unsealed.at(-1);
     this.#cut.push(...recovered.unsealed.filter((segment) => segment.cut));
     // A cut segment whose footer was lost may stand before sealed ones: the newest of both kinds counts.
-    const id = Math.max(last?.id ?? 0, recovered.sealed.at(-1)?.id ?? 0);
+    const id = Math.max(last?.id ?? 0, recovered.sealed.at(-1)?.id ?? 0, recovered.floor.segmentId);
     const { lastIndex, endChain: chain } = recovered;
     this.#tail = last !== undefined && !last.cut ? last : this.#segmentAfter({ id, lastIndex, chain });
+    this.#firstUnsealedId = this.#cut[0]?.id ?? this.#tail.id;
   }
 
   /** End of the log, batches that are not stable yet included. */
@@ -69,6 +71,11 @@ export class Log {
 
   get stableTerm(): Term {
     return this.#stableTerm;
+  }
+
+  /** All segments before this one have their footers. */
+  get firstUnsealedId(): number {
+    return this.#firstUnsealedId;
   }
 
   get writing(): boolean {
@@ -182,6 +189,7 @@ export class Log {
         return;
       }
       await segment.file.close();
+      this.#firstUnsealedId = Math.min(this.#cut[0]?.id ?? Infinity, segment.id + 1);
     }
   }
 

@@ -20,6 +20,7 @@ import type { ObjectCache } from "./object-cache.ts";
 import { piecesIn } from "./piece-list.ts";
 import type { ReadPace } from "./read-pace.ts";
 import type { ReadPins } from "./read-pins.ts";
+import { isGone } from "./record-reader.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { StateIndex } from "./state-index.ts";
 
@@ -117,7 +118,13 @@ export class ObjectReader {
     let bytes = bytesInMemory(body);
     if (body.kind === "record") {
       const { offset, crc32c } = body;
-      bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
+      try {
+        bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
+      } catch (error) {
+        // Overwritten while this read waited, and its segment deleted: the row is looked up once more (R12).
+        if (!isGone(error) || this.#cache.generation(path) === generation) throw error;
+        return await this.find(path);
+      }
     }
     const detail = row.attributes === undefined ? await this.#index.getLater(detailKey(row)) : undefined;
     // Written or removed while this read waited: its detail row may have gone with it, so look again.

@@ -1,7 +1,8 @@
 /**
  * Opens LevelDB and decides whether it can be believed: table blocks against their checksums, the ring of
- * flush marks against gaps. If not, the index is put aside and made again from the log, which has everything
- * (RULES.md R1, and the table of damage).
+ * flush marks against gaps. If not, or if the log begins behind its end, the index is put aside and made
+ * again from the newest sound snapshot, else from the log, which then has everything (RULES.md R1, and the
+ * table of damage).
  */
 import { DamageError } from "../base/errors.ts";
 import { isOutOfSpace, systemErrorCode } from "../ports/disk.ts";
@@ -10,6 +11,8 @@ import type { IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import { readRing } from "./flush-ring.ts";
 import { checkTables } from "./check-tables.ts";
+import { chooseSnapshot, loadSnapshot } from "./restore-index.ts";
+import type { RestoreOptions } from "./restore-index.ts";
 
 export type OpenedIndex = {
   readonly store: IndexStore;
@@ -24,18 +27,44 @@ export type OpenIndexOptions = {
   readonly directory: string;
   readonly open: (path: string) => Promise<IndexStore>;
   readonly logger: Logger;
+  /** What it is made from when it has to be made again; from the log alone, if nothing is said. */
+  readonly snapshots?: Omit<RestoreOptions, "disk" | "logger">;
 };
 
 export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex> {
-  const attempt = await tryOpen(options);
+  const attempt = await openBehindFloor(options);
   if (attempt.kind === "opened") return attempt.index;
   const { disk, directory, logger } = options;
-  logger.warn("the index cannot be believed and is rebuilt from the log", { reason: attempt.reason });
+  const { reason } = attempt;
+  const restore = options.snapshots && { ...options.snapshots, disk, logger };
+  // Before anything is put aside: it may be refused.
+  const snapshot = restore && (await chooseSnapshot(restore));
+  const from = snapshot === undefined ? "the log" : `${snapshot.path} and the log`;
+  logger.warn("the index cannot be believed and is rebuilt", { reason, from });
   const aside = `${directory}.damaged`;
   await disk.removeDirectory(aside);
   await disk.rename(directory, aside);
   const store = await options.open(directory);
-  return { store, appliedIndex: 0, flushNumber: 0, rebuilt: attempt.reason };
+  if (restore === undefined || snapshot === undefined) {
+    return { store, appliedIndex: 0, flushNumber: 0, rebuilt: reason };
+  }
+  try {
+    await loadSnapshot(restore, snapshot, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return { store, appliedIndex: snapshot.index, flushNumber: 1, rebuilt: reason };
+}
+
+/** An index that ends below the floor cannot be continued: the entries behind its end are gone. */
+async function openBehindFloor(options: OpenIndexOptions): Promise<Attempt> {
+  const attempt = await tryOpen(options);
+  const floorIndex = options.snapshots?.floorIndex ?? 0;
+  if (attempt.kind === "broken" || attempt.index.appliedIndex >= floorIndex) return attempt;
+  const { store, appliedIndex } = attempt.index;
+  await store.close();
+  return { kind: "broken", reason: `it ends at entry ${appliedIndex}, the log begins behind ${floorIndex}` };
 }
 
 /** The machine cannot, which says nothing about the files. */

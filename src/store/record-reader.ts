@@ -89,6 +89,11 @@ export class RecordReader {
   }
 }
 
+/** Whether a read failed because its segment is not there: then the row may be an old one. */
+export function isGone(error: unknown): boolean {
+  return error instanceof DamageError && systemErrorCode(error.cause) === "ENOENT";
+}
+
 function checkBody(bytes: Buffer, count: number, body: RecordBody, path: string): Uint8Array {
   if (count !== body.length || crc32c(bytes) !== body.crc32c) {
     throw new DamageError(

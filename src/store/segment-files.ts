@@ -1,13 +1,19 @@
 /**
  * Segment files by id: names, and open read handles. Handles are shared and bounded; one that a read is using
- * is never closed under it.
+ * is never closed under it, and a file is deleted only when nobody reads it.
  */
 import type { Disk, DiskFile } from "../ports/disk.ts";
 
 const SUFFIX = ".seg";
 const OPEN_FILES_MAX = 256;
 
-type Handle = { readonly file: Promise<DiskFile>; opened: DiskFile | undefined; users: number };
+type Handle = {
+  readonly file: Promise<DiskFile>;
+  opened: DiskFile | undefined;
+  users: number;
+  /** To be told when `users` has come down to 0. */
+  unused: (() => void) | undefined;
+};
 
 export class SegmentFiles {
   readonly #disk: Disk;
@@ -35,6 +41,15 @@ export class SegmentFiles {
     return ids.toSorted((a, b) => a - b);
   }
 
+  async size(id: number): Promise<number> {
+    const file = await this.#disk.open(this.path(id), "read");
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  }
+
   /** Whether anything was ever written to the log: files made ahead are empty. */
   async hasBytes(): Promise<boolean> {
     for (const id of await this.list()) {
@@ -59,17 +74,22 @@ export class SegmentFiles {
     try {
       return await work(await handle.file);
     } finally {
-      handle.users--;
+      if (--handle.users === 0) handle.unused?.();
     }
+  }
+
+  #forget(id: number, handle: Handle): void {
+    if (this.#handles.get(id) === handle) this.#handles.delete(id);
   }
 
   #lend(id: number): Handle {
     let handle = this.#handles.get(id);
     if (handle === undefined) {
-      const created: Handle = { file: this.#disk.open(this.path(id), "read"), opened: undefined, users: 0 };
-      created.file.then(
-        (file) => (created.opened = file),
-        () => this.#handles.delete(id),
+      const file = this.#disk.open(this.path(id), "read");
+      const created: Handle = { file, opened: undefined, users: 0, unused: undefined };
+      file.then(
+        (opened) => (created.opened = opened),
+        () => this.#forget(id, created),
       );
       handle = created;
     } else this.#handles.delete(id);
@@ -88,6 +108,28 @@ export class SegmentFiles {
       handle.opened.close().catch(() => undefined);
       return;
     }
+  }
+
+  /**
+   * Deletes the file once nobody reads it. Names are stable when the caller has synced the directory.
+   */
+  async remove(id: number): Promise<void> {
+    await this.retire(id);
+    await this.#disk.remove(this.path(id));
+  }
+
+  /** Forgets the open handle; returns when the last of its readers is done with it (RULES.md R12). */
+  async retire(id: number): Promise<void> {
+    const handle = this.#handles.get(id);
+    if (handle === undefined) return;
+    this.#handles.delete(id);
+    if (handle.users > 0) await new Promise<void>((resolve) => (handle.unused = resolve));
+    const file = await handle.file.catch(() => undefined);
+    await file?.close();
+  }
+
+  async syncNames(): Promise<void> {
+    await this.#disk.syncDirectory(this.#directory);
   }
 
   async close(): Promise<void> {

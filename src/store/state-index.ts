@@ -8,13 +8,19 @@ import { BusyError, UnavailableError } from "../base/errors.ts";
 import { Overlay } from "./overlay.ts";
 import type { Generation } from "./overlay.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../ports/index-store.ts";
+import type {
+  IndexBatch,
+  IndexIterator,
+  IndexRange,
+  IndexSnapshot,
+  IndexStore,
+} from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import { splitObjectKey } from "../state/keys.ts";
 import { encodeObject } from "../state/object-row.ts";
 import type { StoredObject } from "../state/stored-object.ts";
 import type { StateView } from "../state/view.ts";
-import { encodeMark, markKey } from "./flush-ring.ts";
+import { encodeMark, markKey, newestMark } from "./flush-ring.ts";
 import type { ReadPace } from "./read-pace.ts";
 import { openRow, sealRow } from "./row-seal.ts";
 
@@ -42,6 +48,9 @@ const FLUSH_AFTER_MS = 400;
 const REOPEN_AFTER_MS = 1000;
 /** Rows per slice of building a batch: about 1 ms on the event loop. */
 const SLICE_ROWS = 1000;
+
+/** Rows come as they are stored, their checks unread. */
+export type StateSnapshot = IndexSnapshot & { readonly index: number };
 
 type Waiter = { readonly index: number; readonly resolve: () => void; readonly reject: (e: unknown) => void };
 
@@ -254,6 +263,41 @@ export class StateIndex implements StateView {
       this.#iterators--;
       throw error;
     }
+  }
+
+  /** Everything that is applied now, or a little more: as it was at one entry, which it names. */
+  async snapshot(): Promise<StateSnapshot> {
+    await this.flushedThrough(this.appliedIndex);
+    const number = this.#flushNumber;
+    const store = this.#store;
+    const snapshot = store.snapshot();
+    try {
+      const mark = await newestMark(snapshot, number);
+      return { ...this.#whileOpen(store, snapshot), index: mark?.after ?? 0 };
+    } catch (error) {
+      await snapshot.close();
+      throw error;
+    }
+  }
+
+  /** When LevelDB is opened anew, whoever looks at the old handle has to begin again. */
+  #whileOpen(store: IndexStore, snapshot: IndexSnapshot): IndexSnapshot {
+    const guarded = async <Result>(work: Promise<Result>): Promise<Result> => {
+      try {
+        return await work;
+      } catch (error) {
+        if (this.#store === store && this.#failing === undefined) throw error;
+        throw new BusyError("the index was opened anew", { cause: error });
+      }
+    };
+    return {
+      getMany: (keys) => guarded(snapshot.getMany(keys)),
+      iterate: (range) => {
+        const iterator = snapshot.iterate(range);
+        return { ...iterator, next: (limit) => guarded(iterator.next(limit)) };
+      },
+      close: () => guarded(snapshot.close()),
+    };
   }
 
   /** The flush loop; ends when `signal` aborts. */

@@ -7,6 +7,7 @@ import * as http from "node:http";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { expect } from "vitest";
+import type { SpaceSettings } from "../../src/replica/space-policy.ts";
 import { nodeOptions } from "../../src/start-server.ts";
 import { signRequest } from "../s3/signer.ts";
 import { send, startEmbedded, statusOf } from "../support/embedded.ts";
@@ -24,6 +25,16 @@ function on(settings: Settings, check: (server: TestServer) => Promise<void>): E
   return async () => {
     await using server = await startEmbedded(settings);
     await check(server);
+  };
+}
+
+/** The same for what decides about space, whose working is tested in test/replica/space-keeper.test.ts. */
+function spaceHandedOn(flag: string, field: keyof SpaceSettings, value: number): Effect {
+  return () => {
+    const { config } = load({ argv: [flag] });
+    const parts = { logger: silentLogger, telemetry: noTelemetry, onFatal: () => undefined };
+    expect(nodeOptions(config, parts).space[field]).toBe(value);
+    return Promise.resolve();
   };
 }
 
@@ -160,6 +171,12 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     expect(await entriesOf("1")).toBe(60);
     expect(await entriesOf("300")).toBeLessThan(60);
   },
+
+  "raft.snapshotLogsSinceLast": spaceHandedOn("--raft-snapshot-logs-since-last=7", "snapshotEntriesMin", 7),
+  "raft.maxInSnapshotLogToKeep": spaceHandedOn("--raft-max-in-snapshot-log-to-keep=70", "entriesKept", 70),
+  "space.snapshotAfter": spaceHandedOn("--space-snapshot-after=2MiB", "snapshotLogBytes", 2 * MIB),
+  "space.livePercentMin": spaceHandedOn("--space-live-percent-min=20", "livePercentMin", 20),
+  "space.bytesPerSecondMax": spaceHandedOn("--space-bytes-per-second-max=3MiB", "bytesPerSecondMax", 3 * MIB),
 
   "limits.connectionsMax": on({ limits: { connectionsMax: "2" } }, async (server) => {
     const sockets = await openSockets(server, 2);

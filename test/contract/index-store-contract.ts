@@ -187,6 +187,25 @@ function iterators(open: Factory): void {
   });
 }
 
+function snapshots(open: Factory): void {
+  test("a snapshot stays as it was for every kind of read, beside what is written later", async () => {
+    await using world = await open();
+    const { store } = world;
+    await write(store, { a: "1", b: "1", c: "1" });
+    const snapshot = store.snapshot();
+    await write(store, { a: "2", b: null, d: "2" });
+    expect((await snapshot.getMany(["d", "b", "a"])).map(text)).toEqual([undefined, "1", "1"]);
+    const rows = await drain(snapshot.iterate({ from: "a", to: "z" }), 2);
+    expect(rows.map(([key, value]) => [key, text(value)])).toEqual([
+      ["a", "1"],
+      ["b", "1"],
+      ["c", "1"],
+    ]);
+    await snapshot.close();
+    expect(text(store.getSync("a"))).toBe("2");
+  });
+}
+
 function seeks(open: Factory): void {
   test("a seek goes to the nearest key in its direction and stays in the range", async () => {
     await using world = await open();
@@ -231,6 +250,7 @@ export function indexStoreContract(name: string, open: Factory): void {
   describe(`${name}, as an index store`, () => {
     rowsAndBatches(open);
     iterators(open);
+    snapshots(open);
     seeks(open);
   });
 }

@@ -32,13 +32,14 @@ export async function checkImage(
 ): Promise<ImageCheck> {
   const clock = new SimClock();
   const machine = { disk, clock, random: new SimRandom("image") };
-  const { segmentBytes, model } = recording;
+  const { segmentBytes, model, space } = recording;
+  const settings = space === undefined ? { segmentBytes } : { segmentBytes, space };
   try {
     if (options.verify === true) {
       const damage = await clock.run(verify(disk));
       if (damage.length > 0) return { wrong: damage, rebuilt: undefined, replayed: 0 };
     }
-    const store = await clock.run(openSimStore(machine, { segmentBytes }));
+    const store = await clock.run(openSimStore(machine, settings));
     const wrong = [...(await clock.run(compare(store.service, model, options.position)))];
     wrong.push(...(await clock.run(checkRows(store.node))));
     if (recording.reaps === true && wrong.length === 0) {
@@ -46,11 +47,18 @@ export async function checkImage(
       wrong.push(...(await clock.run(compare(store.service, model, options.position))));
       wrong.push(...(await clock.run(checkRows(store.node))), ...(await clock.run(unreaped(store.node))));
     }
+    if (space !== undefined && wrong.length === 0) {
+      await clock.advance(TIDIED_AFTER_MS);
+      wrong.push(
+        ...(await strangeFiles(disk)),
+        ...(await clock.run(compare(store.service, model, options.position))),
+      );
+    }
     if (options.writes && wrong.length === 0) wrong.push(...(await clock.run(writeAnew(store.service))));
     await clock.run(store.node.close());
     wrong.push(...store.fatal.map((error) => `the node ended: ${String(error)}`));
     if (options.writes && wrong.length === 0) {
-      const again = await clock.run(openSimStore(machine, { segmentBytes }));
+      const again = await clock.run(openSimStore(machine, settings));
       wrong.push(...(await clock.run(compare(again.service, model, options.position))));
       wrong.push(...(await clock.run(readAnew(again.service))));
       await clock.run(again.node.close());
@@ -61,6 +69,21 @@ export async function checkImage(
     const reason = error instanceof Error ? `${error.stack}` : String(error);
     return { wrong: [`thrown: ${reason}`], rebuilt: undefined, replayed: 0 };
   }
+}
+
+const TIDIED_AFTER_MS = 5000;
+
+/** Files that nothing will ever delete, and more snapshots than there should be. */
+async function strangeFiles(disk: SimDisk): Promise<readonly string[]> {
+  const segments = await disk.list(`${SIM_DIRECTORY}/log`);
+  const snapshots = await disk.list(`${SIM_DIRECTORY}/snapshots`);
+  const strange = [
+    ...segments.filter((name) => !/^\d{10}\.seg$/.test(name)),
+    ...snapshots.filter((name) => !/^\d{16}\.snap$/.test(name)),
+  ];
+  // One that a crash kept from being dropped goes with the next that is made.
+  if (snapshots.length > 3) strange.push(`${snapshots.length} snapshots`);
+  return strange.map((name) => `${name} is still there`);
 }
 
 /** More than the time that the recorded clock went ahead, and the grace. */

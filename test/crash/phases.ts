@@ -1,13 +1,15 @@
 /**
  * Recordings of moments that the general workload seldom meets, with the range of the log to be cut: the
- * first start, an index that is made anew, the steps of the reaper.
+ * first start, an index that is made anew, the steps of the reaper, space that comes back.
  */
 import { markKey } from "../../src/store/flush-ring.ts";
+import type { SpaceSettings } from "../../src/replica/space-policy.ts";
 import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import type { SimMachine, SimStore } from "../sim/sim-store.ts";
+import { spaceSettings } from "../support/open-store.ts";
 import { RecordedClient } from "./recorded-client.ts";
 import { failOnFatal, newRecording, observeAll, runSession } from "./workload.ts";
 import type { RecordedMachine, Recording } from "./workload.ts";
@@ -90,6 +92,59 @@ export async function recordReaping(seed: string): Promise<Recording> {
   const range = { start, end: recording.log.length };
   await end(machine, recording, first);
   return { ...recording, range, reaps: true };
+}
+
+/** Objects overwritten until space comes back: snapshots, the floor, segments deleted and rewritten. */
+export async function recordSpace(seed: string): Promise<Recording> {
+  const recorded = newRecording(seed);
+  const { machine, recording, random } = recorded;
+  const { clock } = machine;
+  const segmentBytes = 8 * 1024;
+  const space = crashSpace(segmentBytes, random.pick([0, 50, 90]));
+  const options = { segmentBytes, space, overlayRowsMax: random.pick([40, 65_536]) };
+  const sessions = random.between(1, 3);
+  let start = 0;
+  for (let session = 0; session < sessions; session++) {
+    const store = await openWith(recorded, options);
+    await clock.run(observeAll(store.service, recording.model, recording.log));
+    await clock.run(overwriteThings(recorded, store, session));
+    if (session === sessions - 1) start = recording.log.length;
+    await clock.run(overwriteThings(recorded, store, session + 10));
+    await clock.advance(random.between(0, 4000));
+    if (session < sessions - 1 && random.chance(0.5)) await die(machine);
+    else await end(machine, recording, store);
+  }
+  return { ...recording, segmentBytes, space, range: { start, end: recording.log.length } };
+}
+
+/** A snapshot every few segments, and each piece of its work soon after the other. */
+function crashSpace(segmentBytes: number, livePercentMin: number): SpaceSettings {
+  return spaceSettings({
+    snapshotEntriesMin: 10,
+    entriesKept: 3,
+    snapshotLogBytes: 4 * segmentBytes,
+    livePercentMin,
+  });
+}
+
+async function overwriteThings(
+  { machine, recording, random }: RecordedMachine,
+  { service }: SimStore,
+  session: number,
+): Promise<void> {
+  const { model, log, seed } = recording;
+  const client = new RecordedClient(service, model, log);
+  const bucket = "bucket";
+  if (model.buckets.of(bucket).current !== "exists") await client.createBucket(bucket);
+  for (let at = 0; at < 50; at++) {
+    const key = random.chance(0.1) ? `rare-${at}` : `key-${random.below(6)}`;
+    const bytes = new SimRandom(`${seed} ${session} ${at}`).bytes(random.pick([200, 900, 2000]));
+    const chunkBytes = random.chance(0.2) ? 700 : 0;
+    if (random.chance(0.1)) await client.delete(bucket, key);
+    else await client.put({ bucket, key, bytes, chunkBytes });
+    if (at % 12 === 0) await machine.clock.sleep(1100);
+  }
+  await machine.clock.sleep(random.pick([1000, 12_000]));
 }
 
 async function openWith(

@@ -4,6 +4,7 @@
  * the next one goes on in the same directory. What comes out is the disk's history and the model of what was
  * acknowledged when.
  */
+import type { SpaceSettings } from "../../src/replica/space-policy.ts";
 import type { Service } from "../../src/service/api.ts";
 import { OperationLog } from "../sim/disk-operation.ts";
 import { SimClock } from "../sim/sim-clock.ts";
@@ -20,6 +21,8 @@ export type Recording = {
   readonly segmentBytes: number;
   readonly log: OperationLog;
   readonly model: StoreModel;
+  /** How early space was given back, if not as in production; the image goes on like that. */
+  readonly space?: SpaceSettings;
   /** Positions of the log at which it is to be cut, one as often as the other; all, if nothing is said. */
   readonly range?: { readonly start: number; readonly end: number };
   /** Whether something in it was damaged, beside what crashes do. */

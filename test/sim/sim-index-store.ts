@@ -3,7 +3,13 @@
  * leaves of them (LevelDB was seen to lose whole batches, from the end and from the middle) is chosen by
  * disk-history.ts. Like LevelDB, a handle refuses every write after one that failed.
  */
-import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../../src/ports/index-store.ts";
+import type {
+  IndexBatch,
+  IndexIterator,
+  IndexRange,
+  IndexSnapshot,
+  IndexStore,
+} from "../../src/ports/index-store.ts";
 import { SimDiskError } from "./sim-disk.ts";
 import type { SimDisk } from "./sim-disk.ts";
 import { compareUtf8 } from "./sim-index-state.ts";
@@ -82,9 +88,26 @@ export class SimIndexStore implements IndexStore {
     return this.#iterator(range, (value) => Buffer.from(value).toString("utf8"));
   }
 
-  #iterator<Value>(range: IndexRange, convert: (value: Uint8Array) => Value): IndexIterator<Value> {
+  snapshot(): IndexSnapshot {
     this.#use();
-    const { rows, sorted } = this.#state.snapshot();
+    const frozen = this.#state.snapshot();
+    return {
+      getMany: async (keys) => {
+        this.#use();
+        await this.#disk.finish(this.#life);
+        return keys.map((key) => frozen.rows.get(key));
+      },
+      iterate: (range) => this.#iterator(range, (value) => value, frozen),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #iterator<Value>(
+    range: IndexRange,
+    convert: (value: Uint8Array) => Value,
+    { rows, sorted }: ReturnType<SimIndexState["snapshot"]> = this.#state.snapshot(),
+  ): IndexIterator<Value> {
+    this.#use();
     const [start, end] = [lowerBound(sorted, range.from), lowerBound(sorted, range.to)];
     const keys = sorted.slice(start, Math.max(start, end));
     if (range.reverse === true) keys.reverse();

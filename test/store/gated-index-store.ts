@@ -1,7 +1,13 @@
 /**
  * An index store whose writes and reads wait or fail as a test wants it: a decorated real or simulated one.
  */
-import type { IndexBatch, IndexIterator, IndexRange, IndexStore } from "../../src/ports/index-store.ts";
+import type {
+  IndexBatch,
+  IndexIterator,
+  IndexRange,
+  IndexSnapshot,
+  IndexStore,
+} from "../../src/ports/index-store.ts";
 
 export class GatedIndexStore implements IndexStore {
   readonly #store: IndexStore;
@@ -48,6 +54,10 @@ export class GatedIndexStore implements IndexStore {
 
   iterateText(range: IndexRange): IndexIterator<string> {
     return this.#store.iterateText(range);
+  }
+
+  snapshot(): IndexSnapshot {
+    return this.#store.snapshot();
   }
 
   async close(): Promise<void> {

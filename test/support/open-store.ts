@@ -11,6 +11,7 @@ import { systemClock } from "../../src/adapters/system-clock.ts";
 import { systemRandom } from "../../src/adapters/system-random.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import type { Telemetry } from "../../src/ports/telemetry.ts";
+import type { SpaceSettings } from "../../src/replica/space-policy.ts";
 import { StorageNode } from "../../src/replica/storage-node.ts";
 import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import { StoreService } from "../../src/service/store-service.ts";
@@ -31,6 +32,18 @@ export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
+/** Those of production. */
+export function spaceSettings(changes: Partial<SpaceSettings> = {}): SpaceSettings {
+  return {
+    snapshotEntriesMin: 5000,
+    entriesKept: 1000,
+    snapshotLogBytes: 1024 * 1024 * 1024,
+    livePercentMin: 50,
+    bytesPerSecondMax: 32 * 1024 * 1024,
+    ...changes,
+  };
+}
+
 /** Options of a node in `directory`; a failure that should end the process fails the test run instead. */
 export function nodeOptions(
   directory: string,
@@ -48,6 +61,7 @@ export function nodeOptions(
     batchBytesMax: 4 * 1024 * 1024,
     pendingWritesMax: 16_384,
     pendingBytesMax: 64 * 1024 * 1024,
+    space: spaceSettings(),
     readThreadsMax: 2,
     disk: new NodeDisk(),
     openIndexStore: (path) => LevelIndexStore.open(path),

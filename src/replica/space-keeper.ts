@@ -1,0 +1,242 @@
+/**
+ * Gives space back. Makes snapshots of the index, so that it can be made again without the whole log; moves
+ * the floor behind them; deletes what lies below it and no row names (RULES.md R16, R18). Each step is stable
+ * before the next one relies on it: snapshot verified → floor written → files touched. All of it is local to
+ * this node, slow on purpose, and may stop anywhere.
+ */
+import { BusyError, DamageError, UnavailableError } from "../base/errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import { isOutOfSpace } from "../ports/disk.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import { writeFloor } from "../store/floor-file.ts";
+import type { Floor } from "../store/floor-file.ts";
+import { IoPace } from "../store/io-pace.ts";
+import type { Log } from "../store/log.ts";
+import type { SegmentFiles } from "../store/segment-files.ts";
+import { readSnapshotInfo, scanSnapshot, writeSnapshot } from "../store/snapshot-file.ts";
+import type { SnapshotInfo } from "../store/snapshot-file.ts";
+import {
+  SNAPSHOTS_NAME,
+  UNFINISHED,
+  listSnapshots,
+  removeUnfinished,
+  snapshotPath,
+} from "../store/snapshot-files.ts";
+import type { StateIndex } from "../store/state-index.ts";
+import type { SegmentTable } from "../state/segment-table.ts";
+import { floorBelow, isSparse, logBytesSince, wantsSnapshot } from "./space-policy.ts";
+import type { SpaceSettings, SpaceStatus } from "./space-policy.ts";
+
+const LOOK_EVERY_MS = 1000;
+/** After a failure that may pass by itself. */
+const RETRY_MS = 10_000;
+const SNAPSHOTS_KEPT = 2;
+const EVERYTHING = { from: "", to: "~" };
+
+export type SpaceKeeperOptions = {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly files: SegmentFiles;
+  readonly log: Log;
+  readonly index: StateIndex;
+  readonly segments: SegmentTable;
+  readonly floor: Floor;
+  readonly settings: SpaceSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export class SpaceKeeper {
+  readonly #options: SpaceKeeperOptions;
+  readonly #pace: IoPace;
+  readonly #directory: string;
+  #floor: Floor;
+  /** At most two, the newest first; all of them verified. */
+  #snapshots: readonly SnapshotInfo[] = [];
+  /** Segments up to the floor that are there, with the bytes of their files. */
+  readonly #values = new Map<number, number>();
+  #snapshotAtMs: number;
+  #notBeforeMs = 0;
+  #reclaimedBytes = 0;
+
+  constructor(options: SpaceKeeperOptions) {
+    this.#options = options;
+    this.#pace = new IoPace(options.clock, options.settings);
+    this.#directory = `${options.directory}/${SNAPSHOTS_NAME}`;
+    this.#floor = options.floor;
+    this.#snapshotAtMs = options.clock.monotonicMs();
+  }
+
+  get status(): SpaceStatus {
+    const [newest] = this.#snapshots;
+    let fileBytes = 0;
+    for (const bytes of this.#values.values()) fileBytes += bytes;
+    for (const { id, bytes } of this.#options.segments.all) {
+      if (id > this.#floor.segmentId) fileBytes += bytes;
+    }
+    return {
+      floorIndex: this.#floor.lastIndex,
+      snapshotIndex: newest?.index ?? 0,
+      snapshotBytes: newest?.bytes ?? 0,
+      fileBytes,
+      reclaimedBytes: this.#reclaimedBytes,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      await this.#takeStock(signal);
+      while (!signal.aborted) {
+        if (clock.monotonicMs() >= this.#notBeforeMs) await this.#guarded(() => this.#look(signal));
+        await clock.sleep(LOOK_EVERY_MS, { signal });
+      }
+    } catch (error) {
+      // The node is stopping, or has failed and said so.
+      if (!signal.aborted && !(error instanceof UnavailableError)) throw error;
+    }
+  }
+
+  /** What may pass by itself is tried again later; a disk that fails ends the node (promise P7). */
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    const { clock, logger } = this.#options;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof BusyError || error instanceof DamageError || isOutOfSpace(error))) throw error;
+      logger.warn("no space can be given back now; it will be tried again", { reason: String(error) });
+      this.#notBeforeMs = clock.monotonicMs() + RETRY_MS;
+    }
+  }
+
+  /** What earlier processes left: unfinished files, snapshots, segments below the floor. */
+  async #takeStock(signal: AbortSignal): Promise<void> {
+    const { disk, files, logger } = this.#options;
+    await removeUnfinished(disk, this.#directory);
+    await removeUnfinished(disk, files.directory);
+    const found: SnapshotInfo[] = [];
+    for (const { path } of await listSnapshots(disk, this.#directory)) {
+      try {
+        if (found.length < SNAPSHOTS_KEPT) found.push(await readSnapshotInfo(disk, path));
+      } catch (error) {
+        if (!(error instanceof DamageError)) throw error;
+        logger.error("a snapshot of the index is damaged; there will be another one", {
+          reason: error.message,
+        });
+      }
+    }
+    this.#snapshots = found;
+    for (const id of await files.list()) {
+      if (id > this.#floor.segmentId) break;
+      this.#values.set(id, await files.size(id));
+      await this.#pace.spend(0, signal);
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    await this.#free(signal);
+    if (!this.#isSnapshotDue()) return;
+    await this.#makeSnapshot(signal);
+    await this.#moveFloor();
+    await this.#dropSnapshots();
+    await this.#free(signal);
+  }
+
+  #isSnapshotDue(): boolean {
+    const { clock, segments, index, settings } = this.#options;
+    const [snapshot] = this.#snapshots;
+    const facts = {
+      appliedIndex: index.appliedIndex,
+      snapshot,
+      sinceSnapshotMs: clock.monotonicMs() - this.#snapshotAtMs,
+      logBytes: logBytesSince(snapshot, segments.all),
+      deadBytes: this.#deadBytes(),
+    };
+    return wantsSnapshot(facts, settings);
+  }
+
+  /** In segments that snapshots to come let go. */
+  #deadBytes(): number {
+    const { segments, settings, index } = this.#options;
+    const highest = index.appliedIndex - settings.entriesKept;
+    let dead = 0;
+    for (const { id, cut, bytes, liveBytes, firstIndex, entries } of segments.all) {
+      const isValue = id <= this.#floor.segmentId;
+      if (isValue ? liveBytes > 0 || !this.#values.has(id) : !cut || firstIndex + entries > highest) continue;
+      const fileBytes = this.#values.get(id) ?? bytes;
+      if (isSparse({ liveBytes, fileBytes }, settings)) dead += fileBytes - liveBytes;
+    }
+    return dead;
+  }
+
+  async #makeSnapshot(signal: AbortSignal): Promise<void> {
+    const { disk, index, clock, logger } = this.#options;
+    const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
+    this.#snapshotAtMs = clock.monotonicMs();
+    await disk.makeDirectory(this.#directory);
+    const view = await index.snapshot();
+    const path = snapshotPath(this.#directory, view.index);
+    const unfinished = path + UNFINISHED;
+    try {
+      const rows = view.iterate(EVERYTHING);
+      try {
+        await writeSnapshot(disk, unfinished, { source: { index: view.index, rows }, spend });
+      } finally {
+        await rows.close();
+        await view.close();
+      }
+      const info = await scanSnapshot(disk, unfinished, { spend });
+      await disk.rename(unfinished, path);
+      await disk.syncDirectory(this.#directory);
+      this.#snapshots = [{ ...info, path }, ...this.#snapshots].slice(0, SNAPSHOTS_KEPT);
+      logger.info("a snapshot of the index was made", { index: info.index, bytes: info.bytes });
+    } catch (error) {
+      await disk.remove(unfinished);
+      throw error;
+    }
+  }
+
+  /** Behind the older of two verified snapshots; stable before anything below it is touched. */
+  async #moveFloor(): Promise<void> {
+    const { disk, directory, log, settings, segments, files } = this.#options;
+    const older = this.#snapshots[SNAPSHOTS_KEPT - 1];
+    const floor = older && floorBelow(older, log, settings);
+    if (floor === undefined || floor.segmentId <= this.#floor.segmentId) return;
+    await writeFloor(disk, directory, floor);
+    const before = this.#floor.segmentId;
+    this.#floor = floor;
+    for (const { id } of segments.all.slice(before, floor.segmentId)) {
+      this.#values.set(id, await files.size(id));
+    }
+  }
+
+  /** All but the newest two, damaged ones included. */
+  async #dropSnapshots(): Promise<void> {
+    const { disk } = this.#options;
+    if (this.#snapshots.length < SNAPSHOTS_KEPT) return;
+    for (const { path } of await listSnapshots(disk, this.#directory)) {
+      if (!this.#snapshots.some((kept) => kept.path === path)) await disk.remove(path);
+    }
+  }
+
+  /** Deletes what is below the floor and held nothing live in the newest snapshot. */
+  async #free(signal: AbortSignal): Promise<void> {
+    const { files, logger } = this.#options;
+    const [newest] = this.#snapshots;
+    if (newest === undefined) return;
+    let freed = 0;
+    for (const { id, liveBytes } of newest.segments) {
+      const bytes = this.#values.get(id);
+      if (bytes === undefined || liveBytes > 0) continue;
+      await files.remove(id);
+      this.#values.delete(id);
+      this.#reclaimedBytes += bytes;
+      freed += bytes;
+      await this.#pace.spend(0, signal);
+    }
+    if (freed === 0) return;
+    await files.syncNames();
+    logger.info("segments that nothing needs any more were deleted", { bytes: freed });
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Space comes back: snapshots of the index, the floor behind them, and segments that nothing needs any more.
+ */
+import { describe, expect, test } from "vitest";
+import { markKey } from "../../src/store/flush-ring.ts";
+import { readFloor } from "../../src/store/floor-file.ts";
+import { scanSnapshot } from "../../src/store/snapshot-file.ts";
+import { openWorld } from "./space-world.ts";
+import type { SpaceWorld } from "./space-world.ts";
+
+/** A mark of the ring is rotten: the index cannot be believed. */
+function rotIndex({ machine }: SpaceWorld): void {
+  machine.disk.damageIndex("data/index", new Map([[markKey(1), Buffer.from("rot")]]));
+}
+
+async function flipByte({ machine }: SpaceWorld, path: string, offset: number): Promise<void> {
+  const bytes = Buffer.from((await machine.disk.readFile(path)) ?? []);
+  machine.disk.damage(path, offset, Buffer.from([(bytes[offset] as number) ^ 1]));
+}
+
+async function putBack({ machine }: SpaceWorld, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await machine.disk.open(path, "write");
+  await file.write(bytes, 0);
+  await file.close();
+}
+
+describe("overwriting", () => {
+  test("keeps the disk within bounds, and every object readable", async () => {
+    const world = openWorld();
+    let store = await world.openWithBucket();
+    let mostBytes = 0;
+    for (let round = 0; round < 25; round++) {
+      await world.overwrite(store, 40, 4);
+      mostBytes = Math.max(mostBytes, world.machine.disk.usedBytes);
+    }
+    // 40 KB of objects, 64 KiB between snapshots: 4 MB were written.
+    expect(mostBytes).toBeLessThan(400_000);
+    expect(store.node.space.status.reclaimedBytes).toBeGreaterThan(3_000_000);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+    store = await world.open();
+    expect(await world.wrong(store)).toEqual([]);
+    await world.overwrite(store, 40, 4);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
+  test("two snapshots are kept, and nothing unfinished", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    await world.overwrite(store, 40, 20);
+    expect(await world.names("snapshots")).toHaveLength(2);
+    const strange = (await world.names("log")).filter((name) => !/^\d{10}\.seg$/.test(name));
+    expect(strange).toEqual([]);
+    await world.close(store);
+  });
+
+  test("a segment that holds one object that is never overwritten stays", async () => {
+    const world = openWorld({ livePercentMin: 0 });
+    const store = await world.openWithBucket();
+    await world.write(store, "kept");
+    await world.overwrite(store, 40, 20);
+    expect((await world.names("log"))[0]).toBe("0000000001.seg");
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+});
+
+describe("the index is made again", () => {
+  test("from the newest snapshot and the log above it", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    rotIndex(world);
+    const store = await world.open();
+    expect(store.node.indexRebuilt).toContain("mark");
+    expect(store.node.replayedEntries).toBeLessThan(200);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
+  test("from the older one, if the newest is damaged", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    const newest = (await world.names("snapshots")).at(-1) as string;
+    await flipByte(world, `data/snapshots/${newest}`, 100);
+    rotIndex(world);
+    const store = await world.open();
+    expect(await world.wrong(store)).toEqual([]);
+    await world.overwrite(store, 40, 8);
+    expect(await world.names("snapshots")).not.toContain(newest);
+    await world.close(store);
+  });
+
+  test("not at all, if both are damaged: the start refuses and leaves everything as it is", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    for (const name of await world.names("snapshots")) await flipByte(world, `data/snapshots/${name}`, 100);
+    rotIndex(world);
+    for (const attempt of ["first", "second"]) {
+      expect(await world.outcome(world.openSoon()), attempt).toBe("RefusedError");
+      expect(await world.names(".")).not.toContain("index.damaged");
+    }
+  });
+
+  test("also if it ends below the floor: its batches were lost", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    const rows = world.machine.disk.indexState("data/index").snapshot().sorted;
+    world.machine.disk.damageIndex("data/index", new Map(rows.map((key) => [key, null])));
+    const store = await world.open();
+    expect(store.node.indexRebuilt).toContain("the log begins behind");
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+});
+
+describe("the floor", () => {
+  test("never stands above the older snapshot, and entries stay above it", async () => {
+    const world = openWorld({ entriesKept: 30 });
+    const store = await world.openWithBucket();
+    let moved = 0;
+    for (let round = 0; round < 20; round++) {
+      await world.overwrite(store, 40, 1);
+      const names = await world.names("snapshots");
+      const floor = await world.run(readFloor(world.machine.disk, "data"));
+      if (floor.segmentId === 0) continue;
+      moved++;
+      expect(names).toHaveLength(2);
+      const older = Number((names[0] as string).slice(0, 16));
+      expect(floor.lastIndex).toBeLessThanOrEqual(older - 30);
+    }
+    expect(moved).toBeGreaterThan(5);
+    await world.close(store);
+  });
+
+  test("below it a segment with live bytes that is gone is a refusal, above it any", async () => {
+    const world = openWorld({ livePercentMin: 0 });
+    const first = await world.openWithBucket();
+    await world.write(first, "kept");
+    await world.overwrite(first, 40, 20);
+    await world.close(first);
+    const names = await world.names("log");
+    const kept = `data/log/${names[0]}`;
+    const bytes = (await world.machine.disk.readFile(kept)) as Buffer;
+    await world.run(world.machine.disk.remove(kept));
+    await expect(world.open()).rejects.toThrow("are still named");
+    await world.run(putBack(world, kept, bytes));
+    await world.close(await world.open());
+    await world.run(world.machine.disk.remove(`data/log/${names.at(-3)}`));
+    await expect(world.open()).rejects.toThrow("is missing");
+  });
+
+  test("damage of both its slots is a refusal", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    for (const offset of [20, 4116]) await flipByte(world, "data/floor", offset);
+    await expect(world.open()).rejects.toThrow("both slots");
+  });
+});
+
+describe("a snapshot", () => {
+  test("is not made while a row of the index is damaged: the floor stays", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    await world.write(store, "a");
+    await world.machine.clock.advance(1000);
+    const key = "bucket/b";
+    world.machine.disk.damageIndex("data/index", new Map([[key, Buffer.from("rotten row")]]));
+    await world.overwrite(store, 40, 10);
+    expect(await world.names("snapshots")).toEqual([]);
+    expect((await world.run(readFloor(world.machine.disk, "data"))).segmentId).toBe(0);
+    await world.close(store);
+  });
+
+  test("that finds no room is tried again, and leaves nothing behind", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    world.machine.disk.fault = (effect, path) =>
+      effect === "write" && path.includes("snapshots") ? "ENOSPC" : undefined;
+    await world.overwrite(store, 40, 10);
+    expect(await world.names("snapshots")).toEqual([]);
+    world.machine.disk.fault = () => undefined;
+    await world.machine.clock.advance(15_000);
+    expect(await world.names("snapshots")).toHaveLength(1);
+    expect(store.fatal).toEqual([]);
+    await world.close(store);
+  });
+
+  test("that does not read back as it was written is not used", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    const { disk } = world.machine;
+    disk.fault = (effect, path) => {
+      if (effect === "sync" && path.includes("snapshots")) disk.damage(path, 90, Buffer.from("rotten"));
+      return undefined;
+    };
+    await world.overwrite(store, 40, 10);
+    expect(await world.names("snapshots")).toEqual([]);
+    expect(await world.names("log")).toContain("0000000001.seg");
+    await world.close(store);
+  });
+
+  test("whose sync fails ends the node", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    world.machine.disk.fault = (effect, path) =>
+      effect === "sync" && path.includes("snapshots") ? "EIO" : undefined;
+    await expect(world.overwrite(store, 40, 4)).rejects.toThrow("stopping");
+    expect(store.fatal).toHaveLength(1);
+  });
+
+  test("is whole: every byte of it counts", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    const path = `data/snapshots/${(await world.names("snapshots"))[0]}`;
+    const scan = () => {
+      const spend = () => Promise.resolve();
+      return world.run(scanSnapshot(world.machine.disk, path, { spend }));
+    };
+    const { bytes } = await scan();
+    for (let at = 0; at < bytes; at += 97) {
+      await flipByte(world, path, at);
+      await expect(scan(), `byte ${at}`).rejects.toThrow("is damaged");
+      await flipByte(world, path, at);
+    }
+    await scan();
+  });
+});
