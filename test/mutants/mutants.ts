@@ -2,6 +2,7 @@
  * Planted bugs: each is one change of one line of the store that a tired person could make, and the fast
  * tests that must notice it. `find` stands exactly once in `file`.
  */
+import { edge } from "./edge-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 
@@ -450,4 +451,5 @@ export const mutants: readonly Mutant[] = [
   ...time,
   ...salvage,
   ...failures,
+  ...edge,
 ];
