@@ -275,6 +275,7 @@ async function edgeOf(
     service,
     region: config.region,
     domain: config.domain,
+    corsAllowOrigin: config.s3.corsAllowOrigin ?? [],
     rootAccountId: ROOT_ACCOUNT_ID,
     limits: {
       bytesInFlightMax: limits.bytesInFlightMax,

@@ -149,6 +149,12 @@ export const configSchema = z.strictObject({
       default: "127.0.0.1:9000",
       status: "used",
     }),
+    corsAllowOrigin: setting(t.optional(t.originList()), {
+      description:
+        "origins whose pages may use every bucket, beside the buckets' own CORS rules: *, or a list",
+      defaultText: "none",
+      status: "used",
+    }),
   }),
   admin: z.strictObject({
     addr: setting(t.address(), {

@@ -179,3 +179,15 @@ export const peerList = () =>
       () => `${quote(value)} is not a list of peers; write n1=host:9002,n2=host:9002`,
     ),
   );
+
+/** Of pages, as browsers send it: `https://app.example.com`, `https://*.example.com`, `*`. */
+export const originList = () =>
+  textType("a list of origins", (value): Parsed<readonly string[]> => {
+    const origins = value.split(",").map((origin) => origin.trim());
+    const shape = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/,*]*\*?[^\s/,*]*)$/;
+    const wrong = origins.find((origin) => !shape.test(origin));
+    if (wrong === undefined) return { value: origins };
+    return {
+      wrong: `${quote(wrong)} is not an origin; write one such as https://app.example.com, or *`,
+    };
+  });

@@ -20,6 +20,7 @@ export function baseHeaders(exchange: Exchange): string[] {
     "x-thermocline-consistency",
     edge.consistency,
   ];
+  if (exchange.corsLines !== undefined) headers.push(...exchange.corsLines);
   if (edge.isDraining) headers.push("Connection", "close");
   return headers;
 }

@@ -32,7 +32,9 @@ export type EdgeOptions = {
   readonly region: string;
   /** Switches on virtual-host style; lower case, without a port. */
   readonly domain: string | undefined;
-  /** The account that may use the admin API. */
+  /** Origins whose pages may use every bucket, each with one wildcard at most. */
+  readonly corsAllowOrigin: readonly string[];
+  /** The account that may use the admin API, and every bucket. */
   readonly rootAccountId: string;
   readonly limits: EdgeLimits;
   readonly clock: Clock;

@@ -6,6 +6,7 @@ import { createSigV4Caches } from "../s3/sigv4.ts";
 import type { SigV4Caches } from "../s3/sigv4.ts";
 import type { Identity, Service } from "../service/api.ts";
 import { BodyWatch } from "./body-watch.ts";
+import { CrossOriginRules } from "./cross-origin-rules.ts";
 import { Credits } from "./credits.ts";
 import type { EdgeOptions } from "./edge-options.ts";
 import { OperationCounter } from "./operation-counter.ts";
@@ -24,6 +25,7 @@ export class Edge {
   readonly credits: Credits;
   readonly bodies: BodyWatch;
   readonly ids: RequestIds;
+  readonly crossOrigin: CrossOriginRules;
   readonly targets: TargetMemo;
   readonly signatures: SigV4Caches;
   readonly lookupSecret: (accessKey: string) => KnownIdentity | undefined;
@@ -53,6 +55,7 @@ export class Edge {
       bytesPerSecondMin: options.limits.bodyBytesPerSecondMin,
     });
     this.ids = new RequestIds(options.random);
+    this.crossOrigin = new CrossOriginRules(options);
     this.targets = new TargetMemo({ domain: options.domain });
     this.signatures = createSigV4Caches({
       signingKeysMax: SIGNING_KEYS_MAX,

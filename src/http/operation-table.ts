@@ -10,6 +10,15 @@ import { deleteBucketTagging, getBucketTagging, putBucketTagging } from "./opera
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket-operations.ts";
 import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
 import { copyObject } from "./operations/copy-object.ts";
+import {
+  getBucketAcl,
+  getBucketOwnershipControls,
+  getObjectAcl,
+  putBucketAcl,
+  putBucketOwnershipControls,
+  putObjectAcl,
+} from "./operations/acl-operations.ts";
+import { deleteBucketCors, getBucketCors, putBucketCors } from "./operations/cors-operations.ts";
 import { createMultipartUpload } from "./operations/create-multipart-upload.ts";
 import { deleteObject } from "./operations/delete-object.ts";
 import { deleteObjects } from "./operations/delete-objects.ts";
@@ -57,4 +66,13 @@ export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = 
   GetBucketTagging: getBucketTagging,
   PutBucketTagging: putBucketTagging,
   DeleteBucketTagging: deleteBucketTagging,
+  GetBucketAcl: getBucketAcl,
+  PutBucketAcl: putBucketAcl,
+  GetObjectAcl: getObjectAcl,
+  PutObjectAcl: putObjectAcl,
+  GetBucketOwnershipControls: getBucketOwnershipControls,
+  PutBucketOwnershipControls: putBucketOwnershipControls,
+  GetBucketCors: getBucketCors,
+  PutBucketCors: putBucketCors,
+  DeleteBucketCors: deleteBucketCors,
 };

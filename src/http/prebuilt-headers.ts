@@ -59,5 +59,7 @@ export function wholeObjectHeaders(
   const { edge } = exchange;
   list[REQUEST_ID_AT] = exchange.requestId;
   list[APPLIED_INDEX_AT] = String(edge.options.appliedIndex());
-  return edge.isDraining ? [...list, "Connection", "close"] : list;
+  const { corsLines } = exchange;
+  if (corsLines === undefined && !edge.isDraining) return list;
+  return [...list, ...(corsLines ?? []), ...(edge.isDraining ? ["Connection", "close"] : [])];
 }

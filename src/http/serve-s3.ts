@@ -8,6 +8,7 @@ import { WRITING_OPERATIONS, routeOperation } from "../s3/operations.ts";
 import type { Route, S3Operation } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import { authorize } from "./authorize.ts";
+import { addCorsHeaders, answerPreflight } from "./cross-origin.ts";
 import type { Edge } from "./edge.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
@@ -102,6 +103,8 @@ export function serveS3(edge: Edge): Serve {
     exchange.target = target;
     exchange.isSelective = known.isSelective;
     if (!target.isVirtualHost && answerHealth(exchange)) return undefined;
+    addCorsHeaders(exchange);
+    if (exchange.method === "OPTIONS") return answerPreflight(exchange);
     authenticate(exchange);
     const route = routeOf(exchange, known);
     if (faults === undefined || faults.isEmpty) return operate(operations, exchange, route);

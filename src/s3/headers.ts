@@ -7,9 +7,10 @@
  * ignored: an object its owner believes encrypted must not lie there in the clear.
  */
 
+import { checkAclHeader } from "./acl.ts";
 import { headerText } from "./canonical-request.ts";
 import type { RequestHeaders } from "./canonical-request.ts";
-import { headerNotImplemented, invalidArgument, s3Error } from "./errors.ts";
+import { headerNotImplemented, s3Error } from "./errors.ts";
 import { checkMetadataSize } from "./names.ts";
 import type { QueryParameters } from "./request-target.ts";
 
@@ -98,31 +99,14 @@ export function decodeHeaderText(wire: string): string {
   return Buffer.from(text, "utf8").equals(bytes) ? text : wire;
 }
 
-const NOT_BUILT_PREFIXES = ["x-amz-server-side-encryption", "x-amz-object-lock-", "x-amz-grant-"] as const;
-const CANNED_ACLS: ReadonlySet<string> = new Set([
-  "private",
-  "public-read",
-  "public-read-write",
-  "aws-exec-read",
-  "authenticated-read",
-  "bucket-owner-read",
-  "bucket-owner-full-control",
-  "log-delivery-write",
-]);
-
-function checkAcl(acl: string): void {
-  // With one owner per bucket and no grants, these two say what is the case anyway.
-  if (acl === "private" || acl === "bucket-owner-full-control") return;
-  if (!CANNED_ACLS.has(acl)) throw invalidArgument("", "x-amz-acl", acl);
-  throw headerNotImplemented("x-amz-acl", acl);
-}
+const NOT_BUILT_PREFIXES = ["x-amz-server-side-encryption", "x-amz-object-lock-"] as const;
 
 /** To be called for every request that creates or changes something. */
 export function refuseUnbuiltHeaders(headers: RequestHeaders): void {
   for (const name in headers) {
     if (!name.startsWith("x-amz-")) continue;
     const value = headerText(headers, name) ?? "";
-    if (name === "x-amz-acl") checkAcl(value);
+    if (name === "x-amz-acl" || name.startsWith("x-amz-grant-")) checkAclHeader(name, value);
     else if (name === "x-amz-bucket-object-lock-enabled" && value.toLowerCase() === "true") {
       throw headerNotImplemented(name, value);
     } else if (name === "x-amz-object-ownership" && value !== "BucketOwnerEnforced") {

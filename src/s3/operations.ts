@@ -43,7 +43,16 @@ export type S3Operation =
   | "DeleteObjectTagging"
   | "GetBucketTagging"
   | "PutBucketTagging"
-  | "DeleteBucketTagging";
+  | "DeleteBucketTagging"
+  | "GetBucketAcl"
+  | "PutBucketAcl"
+  | "GetObjectAcl"
+  | "PutObjectAcl"
+  | "GetBucketOwnershipControls"
+  | "PutBucketOwnershipControls"
+  | "GetBucketCors"
+  | "PutBucketCors"
+  | "DeleteBucketCors";
 
 /** Those that change something: a node that only reads refuses them. */
 export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
@@ -64,6 +73,11 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
   "DeleteObjectTagging",
   "PutBucketTagging",
   "DeleteBucketTagging",
+  "PutBucketAcl",
+  "PutObjectAcl",
+  "PutBucketOwnershipControls",
+  "PutBucketCors",
+  "DeleteBucketCors",
 ]);
 
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
@@ -138,15 +152,17 @@ function settingNotImplemented(method: string, setting: string): Route {
   );
 }
 
-const BUCKET_SETTING_NAMES: ReadonlyMap<string, BucketSetting> = new Map(
-  BUCKET_SETTINGS.map((name) => [name, name]),
-);
-const OBJECT_SETTING_NAMES: ReadonlyMap<string, ObjectSetting> = new Map(
-  OBJECT_SETTINGS.map((name) => [name, name]),
-);
-
 /** Of the settings that can be made; a GET of any other is answered as if it never was. */
 const SETTING_OPERATIONS: ReadonlyMap<string, S3Operation> = new Map([
+  ["GET bucket acl", "GetBucketAcl"],
+  ["PUT bucket acl", "PutBucketAcl"],
+  ["GET object acl", "GetObjectAcl"],
+  ["PUT object acl", "PutObjectAcl"],
+  ["GET bucket ownershipControls", "GetBucketOwnershipControls"],
+  ["PUT bucket ownershipControls", "PutBucketOwnershipControls"],
+  ["GET bucket cors", "GetBucketCors"],
+  ["PUT bucket cors", "PutBucketCors"],
+  ["DELETE bucket cors", "DeleteBucketCors"],
   ["GET bucket tagging", "GetBucketTagging"],
   ["PUT bucket tagging", "PutBucketTagging"],
   ["DELETE bucket tagging", "DeleteBucketTagging"],
@@ -154,6 +170,13 @@ const SETTING_OPERATIONS: ReadonlyMap<string, S3Operation> = new Map([
   ["PUT object tagging", "PutObjectTagging"],
   ["DELETE object tagging", "DeleteObjectTagging"],
 ]);
+
+const BUCKET_SETTING_NAMES: ReadonlyMap<string, BucketSetting> = new Map(
+  BUCKET_SETTINGS.map((name) => [name, name]),
+);
+const OBJECT_SETTING_NAMES: ReadonlyMap<string, ObjectSetting> = new Map(
+  OBJECT_SETTINGS.map((name) => [name, name]),
+);
 
 function findSetting<Setting extends string>(
   query: QueryParameters,

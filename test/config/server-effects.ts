@@ -152,6 +152,18 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     return Promise.resolve();
   }),
 
+  "s3.corsAllowOrigin": on(
+    { s3: { corsAllowOrigin: "https://a.test, https://*.b.test" } },
+    async (server) => {
+      const allowed = async (origin: string): Promise<unknown> => {
+        const { headers } = await send(server, { method: "GET", url: "/", headers: { origin } });
+        return headers["access-control-allow-origin"];
+      };
+      expect(await allowed("https://x.b.test")).toBe("https://x.b.test");
+      expect(await allowed("https://c.test")).toBeUndefined();
+    },
+  ),
+
   "admin.addr": on({ admin: { addr: "127.0.0.3:0" } }, async (server) => {
     expect(new URL(server.adminEndpoint).hostname).toBe("127.0.0.3");
     expect((await statusOf(server))["ready"]).toBe(true);

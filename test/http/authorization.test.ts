@@ -36,6 +36,12 @@ const COMPLETE =
   "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>";
 
 const TAGGING = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
+const OWNERSHIP =
+  "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>" +
+  "</OwnershipControls>";
+const CORS =
+  "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin>" +
+  "</CORSRule></CORSConfiguration>";
 
 /** A request of each operation to a bucket that is called theirs; "everybody" for those that are open. */
 const SAMPLES: Readonly<Record<S3Operation, Call | "everybody">> = {
@@ -89,6 +95,15 @@ const SAMPLES: Readonly<Record<S3Operation, Call | "everybody">> = {
   GetBucketTagging: { url: "/theirs?tagging" },
   PutBucketTagging: { method: "PUT", url: "/theirs?tagging", body: TAGGING },
   DeleteBucketTagging: { method: "DELETE", url: "/theirs?tagging" },
+  GetBucketAcl: { url: "/theirs?acl" },
+  PutBucketAcl: { method: "PUT", url: "/theirs?acl", headers: { "x-amz-acl": "private" } },
+  GetObjectAcl: { url: "/theirs/key?acl" },
+  PutObjectAcl: { method: "PUT", url: "/theirs/key?acl", headers: { "x-amz-acl": "private" } },
+  GetBucketOwnershipControls: { url: "/theirs?ownershipControls" },
+  PutBucketOwnershipControls: { method: "PUT", url: "/theirs?ownershipControls", body: OWNERSHIP },
+  GetBucketCors: { url: "/theirs?cors" },
+  PutBucketCors: { method: "PUT", url: "/theirs?cors", body: CORS },
+  DeleteBucketCors: { method: "DELETE", url: "/theirs?cors" },
 };
 
 /** A bucket of `other` with an object, a long one, and an open upload. */

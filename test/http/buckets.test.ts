@@ -139,7 +139,7 @@ describe("buckets", () => {
       expect((await send(port, { method: "PUT", url: "/subs?policy", body: "{}" })).code).toBe(
         "NotImplemented",
       );
-      expect((await send(port, { method: "PUT", url: "/subs/key?acl", body: "<T/>" })).code).toBe(
+      expect((await send(port, { method: "PUT", url: "/subs/key?retention", body: "<T/>" })).code).toBe(
         "NotImplemented",
       );
       expect((await send(port, { url: "/subs/key" })).text).toBe("x");

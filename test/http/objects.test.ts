@@ -103,7 +103,6 @@ describe("objects", () => {
   test.each([
     ["x-amz-server-side-encryption", "AES256"],
     ["x-amz-object-lock-mode", "GOVERNANCE"],
-    ["x-amz-grant-read", "id=1"],
   ])("PutObject_with_%s is NotImplemented and stores nothing", async (name, value) => {
     const answer = await put("promise", "x", { [name]: value });
     expect([answer.status, answer.code]).toEqual([501, "NotImplemented"]);

@@ -86,7 +86,7 @@ describe("headers in a presigned query", () => {
   });
 
   test.each([
-    ["x-amz-acl", "public-read", 501, "NotImplemented"],
+    ["x-amz-acl", "public-read", 400, "AccessControlListNotSupported"],
     ["x-amz-server-side-encryption", "AES256", 501, "NotImplemented"],
     ["x-amz-storage-class", "LUKEWARM", 400, "InvalidStorageClass"],
     ["x-amz-expected-bucket-owner", "somebody", 403, "AccessDenied"],

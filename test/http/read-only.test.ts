@@ -59,6 +59,11 @@ const WRITES: readonly (readonly [name: string, call: Call])[] = [
   ["DeleteObjectTagging", { method: "DELETE", url: "/bucket/k?tagging" }],
   ["PutBucketTagging", { method: "PUT", url: "/bucket?tagging", body: "<Tagging/>" }],
   ["DeleteBucketTagging", { method: "DELETE", url: "/bucket?tagging" }],
+  ["PutBucketAcl", { method: "PUT", url: "/bucket?acl", headers: { "x-amz-acl": "private" } }],
+  ["PutObjectAcl", { method: "PUT", url: "/bucket/k?acl", headers: { "x-amz-acl": "private" } }],
+  ["PutBucketOwnershipControls", { method: "PUT", url: "/bucket?ownershipControls", body: "<x/>" }],
+  ["PutBucketCors", { method: "PUT", url: "/bucket?cors", body: "<x/>" }],
+  ["DeleteBucketCors", { method: "DELETE", url: "/bucket?cors" }],
 ];
 
 test.each(WRITES)("%s is refused with 503 and the reason, and changes nothing", async (_, call) => {

@@ -83,7 +83,7 @@ function stop(server: Server): Promise<void> {
 }
 
 export type StartOptions = Partial<
-  Pick<EdgeOptions, "domain" | "region" | "accessLog" | "clock" | "readOnly" | "faults">
+  Pick<EdgeOptions, "domain" | "region" | "corsAllowOrigin" | "accessLog" | "clock" | "readOnly" | "faults">
 > & {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
@@ -102,6 +102,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
     service,
     region: options.region ?? "us-east-1",
     domain: options.domain,
+    corsAllowOrigin: options.corsAllowOrigin ?? [],
     rootAccountId: ROOT.accountId,
     limits: { ...LIMITS, ...options.limits },
     clock: options.clock ?? systemClock,

@@ -91,8 +91,6 @@ describe("request headers", () => {
       { "x-amz-server-side-encryption-customer-algorithm": "AES256" },
       { "x-amz-object-lock-mode": "COMPLIANCE" },
       { "x-amz-object-lock-legal-hold": "ON" },
-      { "x-amz-grant-read": "id=x" },
-      { "x-amz-acl": "public-read" },
       { "x-amz-bucket-object-lock-enabled": "true" },
       { "x-amz-object-ownership": "ObjectWriter" },
       { "x-amz-storage-class": "GLACIER" },
@@ -116,6 +114,11 @@ describe("request headers", () => {
     };
     expect(() => refuseUnbuiltHeaders(accepted)).not.toThrow();
     expect(() => refuseUnbuiltHeaders({ "x-amz-acl": "bucket-owner-full-control" })).not.toThrow();
+    for (const headers of [{ "x-amz-grant-read": "id=x" }, { "x-amz-acl": "public-read" }]) {
+      expect(() => parseObjectMetadata(headers as Record<string, string>)).toThrow(
+        expect.objectContaining({ code: "AccessControlListNotSupported", status: 400 }),
+      );
+    }
     expect(() => refuseUnbuiltHeaders({ "x-amz-acl": "nonsense" })).toThrow(
       expect.objectContaining({ code: "InvalidArgument" }),
     );
