@@ -89,7 +89,7 @@ export type CrcPart = {
   readonly length: number;
 };
 
-/** Takes the parts in their order. A part of another length than the one before costs thirty times as much. */
+/** Takes the parts in their order. One of another length than the one before costs thirty times as much. */
 export class CrcCombiner {
   readonly #algorithm: CrcAlgorithm;
   #high = 0;

@@ -79,7 +79,7 @@ describe("a listing", () => {
     expect(a?.modifiedMs).toBeGreaterThan(1_600_000_000_000);
   });
 
-  test("tells the storage class that was asked for, of objects and of uploads, also after a reopen", async () => {
+  test("tells the storage class that was asked for, also of uploads and after a reopen", async () => {
     await using world = await openService();
     const attributes: Attributes = {
       headers: [["x-amz-storage-class", "ONEZONE_IA"]],
