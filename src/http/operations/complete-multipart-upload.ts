@@ -13,6 +13,7 @@ import { malformedXml } from "../../s3/xml-read.ts";
 import type { CompleteOutcome } from "../../service/api.ts";
 import type { StoredChecksum } from "../../state/attributes.ts";
 import { answer, writeHeaders } from "../answer.ts";
+import { isEncrypted } from "../connection-security.ts";
 import type { Exchange } from "../exchange.ts";
 import { readDocument } from "../read-document.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
@@ -50,7 +51,8 @@ function answerCompleted(
 ): void {
   const { bucket, key, rawPath } = exchange.target;
   const { etag, checksum } = outcome;
-  const location = `http://${header(exchange, "host") ?? ""}${rawPath}`;
+  const scheme = isEncrypted(exchange.incoming.socket) ? "https" : "http";
+  const location = `${scheme}://${header(exchange, "host") ?? ""}${rawPath}`;
   const headers = writeHeaders(exchange);
   headers.push("Content-Type", "application/xml");
   answer(exchange, 200, headers, completeMultipartUploadXml({ location, bucket, key, etag, checksum }));
