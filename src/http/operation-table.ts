@@ -8,6 +8,7 @@ import { abortMultipartUpload } from "./operations/abort-multipart-upload.ts";
 import { appendObject } from "./operations/append-object.ts";
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from "./operations/bucket-tagging.ts";
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket-operations.ts";
+import { getBucketVersioning, putBucketVersioning } from "./operations/bucket-versioning.ts";
 import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
 import { copyObject } from "./operations/copy-object.ts";
 import {
@@ -26,6 +27,7 @@ import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { getObject } from "./operations/get-object.ts";
 import { listBuckets } from "./operations/list-buckets.ts";
 import { listMultipartUploads } from "./operations/list-multipart-uploads.ts";
+import { listObjectVersions } from "./operations/list-object-versions.ts";
 import { listObjects, listObjectsV2 } from "./operations/list-objects.ts";
 import { listParts } from "./operations/list-parts.ts";
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from "./operations/object-tagging.ts";
@@ -42,8 +44,11 @@ export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = 
   HeadBucket: headBucket,
   DeleteBucket: deleteBucket,
   GetBucketLocation: getBucketLocation,
+  GetBucketVersioning: getBucketVersioning,
+  PutBucketVersioning: putBucketVersioning,
   ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
+  ListObjectVersions: listObjectVersions,
   ListMultipartUploads: listMultipartUploads,
   DeleteObjects: deleteObjects,
   GetObject: getObject,

@@ -8,16 +8,21 @@ import type { FoundObject } from "../service/api.ts";
 import { SERVER_NAME } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { describeObject } from "./object-attributes.ts";
+import { requireBucket } from "./require-bucket.ts";
+import { pushVersion, shownVersionId } from "./require-object.ts";
 
 /** A class, because `FoundObject.edge` is unknown to everybody else. */
 class Prebuilt {
   readonly plain: string[];
   /** For `x-amz-checksum-mode: ENABLED`; the same list where there is no checksum. */
   readonly withChecksum: string[];
+  /** Whether they tell the version: what is written before versioning gets a name by it. */
+  readonly isVersioned: boolean;
 
-  constructor(plain: string[], withChecksum: string[]) {
+  constructor(plain: string[], withChecksum: string[], isVersioned: boolean) {
     this.plain = plain;
     this.withChecksum = withChecksum;
+    this.isVersioned = isVersioned;
   }
 }
 
@@ -42,9 +47,12 @@ function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
     exchange.edge.consistency,
     ...TIER_HEADERS,
   ];
+  const versionId = shownVersionId(exchange, found);
+  pushVersion(base, versionId);
+  const isVersioned = versionId !== undefined;
   const plain = [...base, ...objectHeaders({ object })];
-  if (object.checksum === undefined) return new Prebuilt(plain, plain);
-  return new Prebuilt(plain, [...base, ...objectHeaders({ object, showChecksum: true })]);
+  if (object.checksum === undefined) return new Prebuilt(plain, plain, isVersioned);
+  return new Prebuilt(plain, [...base, ...objectHeaders({ object, showChecksum: true })], isVersioned);
 }
 
 export function wholeObjectHeaders(
@@ -53,7 +61,9 @@ export function wholeObjectHeaders(
   options: { readonly showChecksum: boolean },
 ): string[] {
   const known = found.edge;
-  const prebuilt = known instanceof Prebuilt ? known : prebuild(exchange, found);
+  const isVersioned = requireBucket(exchange).versioning !== undefined;
+  const isFit = known instanceof Prebuilt && known.isVersioned === isVersioned;
+  const prebuilt = isFit ? known : prebuild(exchange, found);
   found.edge = prebuilt;
   const list = options.showChecksum ? prebuilt.withChecksum : prebuilt.plain;
   const { edge } = exchange;

@@ -13,10 +13,14 @@ const ENTRIES_MAX = 8192;
 /** Together with the bound on entries this bounds the memory. */
 const CHARACTERS_MAX = 1024;
 
+function isSelecting(name: string): boolean {
+  return name === "partNumber" || name === "versionId" || name.startsWith("response-");
+}
+
 /** A target and what follows from it alone. */
 export class KnownTarget {
   readonly target: RequestTarget;
-  /** Whether a GET asks for a part, or for other head lines than the object's own. */
+  /** Whether a GET asks for a part or a version, or for other head lines than the object's own. */
   readonly isSelective: boolean;
   /** What a GET of it is; set by the first one. Of a GET, no header says more. */
   getRoute: Route | undefined = undefined;
@@ -24,7 +28,7 @@ export class KnownTarget {
   constructor(target: RequestTarget) {
     const { names } = target.query;
     this.target = target;
-    this.isSelective = names.some((name) => name === "partNumber" || name.startsWith("response-"));
+    this.isSelective = names.some(isSelecting);
   }
 }
 

@@ -170,3 +170,29 @@ export function parseListMultipartUploads(query: QueryParameters): ListMultipart
     isUrlEncoded: parseUrlEncoding(query),
   };
 }
+
+export type ListObjectVersionsParameters = {
+  readonly prefix: string;
+  readonly delimiter: string;
+  readonly keyMarker: string;
+  readonly versionIdMarker: string;
+  readonly maxKeys: number;
+  readonly isUrlEncoded: boolean;
+};
+
+export function parseListObjectVersions(query: QueryParameters): ListObjectVersionsParameters {
+  const keyMarker = query.get("key-marker") ?? "";
+  const versionIdMarker = query.get("version-id-marker") ?? "";
+  if (versionIdMarker !== "" && keyMarker === "") {
+    const message = "A version-id marker cannot be specified without a key marker.";
+    throw invalidArgument(message, "version-id-marker", versionIdMarker);
+  }
+  return {
+    prefix: query.get("prefix") ?? "",
+    delimiter: query.get("delimiter") ?? "",
+    keyMarker,
+    versionIdMarker,
+    maxKeys: parseListLimit(query.get("max-keys"), "max-keys"),
+    isUrlEncoded: parseUrlEncoding(query),
+  };
+}

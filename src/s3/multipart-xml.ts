@@ -162,7 +162,13 @@ export function listMultipartUploadsXml(listing: UploadListing): string {
 }
 
 export type DeleteOutcome =
-  | { readonly kind: "deleted"; readonly key: string; readonly versionId?: string | undefined }
+  | {
+      readonly kind: "deleted";
+      readonly key: string;
+      readonly versionId?: string | undefined;
+      /** Of the delete marker that was made, or removed. */
+      readonly markerVersionId?: string | undefined;
+    }
   | {
       readonly kind: "error";
       readonly key: string;
@@ -182,7 +188,10 @@ export function deleteResultXml(
     if (outcome.kind === "error") {
       body += `<Error>${name}${element("Code", outcome.code)}${element("Message", outcome.message)}</Error>`;
     } else if (!options.isQuiet) {
-      body += `<Deleted>${name}</Deleted>`;
+      const { markerVersionId } = outcome;
+      const marker = markerVersionId === undefined ? "" : "<DeleteMarker>true</DeleteMarker>";
+      const markerId = optionalElement("DeleteMarkerVersionId", markerVersionId);
+      body += `<Deleted>${name}${marker}${markerId}</Deleted>`;
     }
   }
   return document("DeleteResult", body);

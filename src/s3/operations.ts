@@ -20,8 +20,11 @@ export type S3Operation =
   | "HeadBucket"
   | "DeleteBucket"
   | "GetBucketLocation"
+  | "GetBucketVersioning"
+  | "PutBucketVersioning"
   | "ListObjects"
   | "ListObjectsV2"
+  | "ListObjectVersions"
   | "ListMultipartUploads"
   | "DeleteObjects"
   | "GetObject"
@@ -58,6 +61,7 @@ export type S3Operation =
 export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
   "CreateBucket",
   "DeleteBucket",
+  "PutBucketVersioning",
   "DeleteObjects",
   "PutObject",
   "DeleteObject",
@@ -81,8 +85,7 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
 ]);
 
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
-export type MissingOperation =
-  "PostObject" | "ListObjectVersions" | "GetObjectTorrent" | "SelectObjectContent" | "RestoreObject";
+export type MissingOperation = "PostObject" | "GetObjectTorrent" | "SelectObjectContent" | "RestoreObject";
 
 /** Settings of a bucket that are sub-resources of it, by their name in the query. */
 export const BUCKET_SETTINGS = [
@@ -196,7 +199,7 @@ function routeService(method: string): Route {
 function routeBucketGet(query: QueryParameters): Route {
   if (query.has("location")) return operation("GetBucketLocation");
   if (query.has("uploads")) return operation("ListMultipartUploads");
-  if (query.has("versions")) return missing("ListObjectVersions");
+  if (query.has("versions")) return operation("ListObjectVersions");
   return query.get("list-type") === "2" ? operation("ListObjectsV2") : operation("ListObjects");
 }
 
@@ -214,6 +217,8 @@ function routeBucketPost(query: QueryParameters, headers: RequestHeaders): Route
 
 function routeBucket(method: string, query: QueryParameters, headers: RequestHeaders): Route {
   const setting = query.size === 0 ? undefined : findSetting(query, BUCKET_SETTING_NAMES);
+  if (setting === "versioning" && method === "GET") return operation("GetBucketVersioning");
+  if (setting === "versioning" && method === "PUT") return operation("PutBucketVersioning");
   if (setting !== undefined && method !== "HEAD") {
     const built = SETTING_OPERATIONS.get(`${method} bucket ${setting}`);
     if (built !== undefined) return operation(built);
@@ -283,7 +288,7 @@ function bucketOnlySubresource(query: QueryParameters): string | undefined {
   );
 }
 
-/** Without versioning, the one version that exists is called null. */
+/** For what is about the key, whose one version without an id of its own is called null. */
 function refuseVersion(query: QueryParameters): Route | undefined {
   const version = query.get("versionId");
   if (version === undefined || version === "null") return undefined;
@@ -310,7 +315,9 @@ function routeObjectQuery(method: string, query: QueryParameters): Route | undef
     const message = `Key is not expected for the ${method} method ?uploads subresource`;
     return refused(s3Error("InvalidRequest", { message }));
   }
-  return refuseVersion(query);
+  // A version can be read and removed.
+  const takesVersion = method === "GET" || method === "HEAD" || method === "DELETE";
+  return takesVersion ? undefined : refuseVersion(query);
 }
 
 function routeObject(method: string, query: QueryParameters, headers: RequestHeaders): Route {

@@ -7,12 +7,14 @@
  */
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
-import type { UploadChecksum } from "../state/rows.ts";
+import type { UploadChecksum, Versioning } from "../state/rows.ts";
 import type { TagSet } from "../state/tags.ts";
 import type { BodyWriter, FoundObject, PutBody } from "./body-api.ts";
 import type { CopyService, DetailService } from "./copy-api.ts";
 import type { BucketSettingName } from "../state/setting-command.ts";
+import type { DeleteOutcome, KeyVersion, VersionService } from "./version-api.ts";
 
+export type { DeleteOutcome, DeletedVersion, KeyVersion } from "./version-api.ts";
 export type { BodyWriter, FoundObject, PutBody } from "./body-api.ts";
 
 export type BucketInfo = {
@@ -21,6 +23,8 @@ export type BucketInfo = {
   readonly createdMs: number;
   /** LocationConstraint given at creation, empty for none. */
   readonly location: string;
+  /** `undefined` until versioning was switched on for the first time. */
+  readonly versioning: Versioning | undefined;
 };
 
 export type { BucketSettingName } from "../state/setting-command.ts";
@@ -75,13 +79,13 @@ export type PutObjectInput = {
 };
 
 export type PutOutcome =
-  | { readonly kind: "put"; readonly etag: string; readonly modifiedMs: number }
-  | { readonly kind: "noSuchBucket" }
-  | { readonly kind: "noSuchKey" }
-  | { readonly kind: "preconditionFailed" };
-
-export type DeleteOutcome =
-  | { readonly kind: "deleted" }
+  | {
+      readonly kind: "put";
+      readonly etag: string;
+      readonly modifiedMs: number;
+      /** `undefined` in a bucket that never had versioning. */
+      readonly versionId: string | undefined;
+    }
   | { readonly kind: "noSuchBucket" }
   | { readonly kind: "noSuchKey" }
   | { readonly kind: "preconditionFailed" };
@@ -138,7 +142,7 @@ export interface ObjectService {
     readonly condition: WriteCondition;
   }): Promise<DeleteOutcome>;
   /** All in one log entry, in order; one outcome each. */
-  deleteMany(bucket: string, keys: readonly string[]): Promise<readonly DeleteOutcome[]>;
+  deleteMany(bucket: string, keys: readonly (string | KeyVersion)[]): Promise<readonly DeleteOutcome[]>;
   /** Keys at or after `from` that start with `prefix`. `undefined`: no such bucket. */
   list(query: {
     readonly bucket: string;
@@ -177,6 +181,8 @@ export type CompleteOutcome =
       readonly etag: string;
       readonly size: number;
       readonly checksum: StoredChecksum | undefined;
+      /** `undefined` in a bucket that never had versioning. */
+      readonly versionId: string | undefined;
     }
   | { readonly kind: "noSuchBucket" | "noSuchKey" | "noSuchUpload" | "preconditionFailed" }
   /** A named part is absent or another than named. */
@@ -312,6 +318,7 @@ export interface Service {
   readonly buckets: BucketService;
   readonly objects: ObjectService;
   readonly uploads: UploadService;
+  readonly versions: VersionService;
   readonly copies: CopyService;
   readonly details: DetailService;
   readonly identities: IdentityService;

@@ -13,6 +13,10 @@ export type FoundObject = {
   /** Number of parts of an object that was uploaded in parts, else 0. */
   readonly partCount: number;
   readonly tagCount: number;
+  /** Where it was born: with an id of its own this is its version id, else that is "null". */
+  readonly birthIndex: number;
+  readonly birthSub: number;
+  readonly hasVersionId: boolean;
   /** A place for the edge to keep what it derived from this object (prebuilt headers); starts undefined. */
   edge: unknown;
 };

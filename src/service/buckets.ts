@@ -49,8 +49,8 @@ export class Buckets implements BucketService {
   find(name: string): BucketInfo | undefined {
     const found = this.#table.find(name);
     if (found === undefined) return undefined;
-    const { owner, createdMs, location } = found.row;
-    return { name, owner, createdMs, location };
+    const { owner, createdMs, location, versioning } = found.row;
+    return { name, owner, createdMs, location, versioning };
   }
 
   setting(bucket: string, name: BucketSettingName): string | undefined {
@@ -92,8 +92,8 @@ export class Buckets implements BucketService {
     try {
       const page = await iterator.next(query.limit + 1);
       const buckets = page.slice(0, query.limit).map(([key, value]) => {
-        const { owner, createdMs, location } = rows.bucket.decode(value);
-        return { name: key.slice(start.length), owner, createdMs, location };
+        const { owner, createdMs, location, versioning } = rows.bucket.decode(value);
+        return { name: key.slice(start.length), owner, createdMs, location, versioning };
       });
       return { buckets, truncated: page.length > query.limit };
     } finally {

@@ -22,6 +22,7 @@ import type {
   BodyWriter,
   DeleteOutcome,
   FoundObject,
+  KeyVersion,
   ListedObject,
   ObjectCursor,
   ObjectService,
@@ -101,12 +102,16 @@ export class Objects implements ObjectService {
     return deleteOutcome(await this.#log.propose({ kind: "deleteObject", ...target }));
   }
 
-  async deleteMany(bucket: string, objectKeys: readonly string[]): Promise<readonly DeleteOutcome[]> {
+  async deleteMany(
+    bucket: string,
+    doomed: readonly (string | KeyVersion)[],
+  ): Promise<readonly DeleteOutcome[]> {
     const condition: WriteCondition = { kind: "none" };
-    const results = await this.#log.proposeTogether(
-      objectKeys.map((key) => ({ kind: "deleteObject" as const, bucket, key, condition })),
-    );
-    return results.map(deleteOutcome);
+    const commands = doomed.map((each): Command => {
+      if (typeof each === "string") return { kind: "deleteObject", bucket, key: each, condition };
+      return { kind: "deleteVersion", bucket, ...each, condition };
+    });
+    return (await this.#log.proposeTogether(commands)).map(deleteOutcome);
   }
 
   async list(query: {

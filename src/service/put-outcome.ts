@@ -7,12 +7,17 @@ import type { DeleteOutcome, PutOutcome } from "./api.ts";
 const NO_SUCH_BUCKET = { kind: "noSuchBucket" } as const;
 const NO_SUCH_KEY = { kind: "noSuchKey" } as const;
 const PRECONDITION_FAILED = { kind: "preconditionFailed" } as const;
-const DELETED = { kind: "deleted" } as const;
+const DELETED = { kind: "deleted", version: undefined } as const;
 
 export function putOutcome(result: CommandResult): PutOutcome {
   switch (result.kind) {
     case "objectPut":
-      return { kind: "put", etag: result.etag, modifiedMs: result.modifiedMs };
+      return {
+        kind: "put",
+        etag: result.etag,
+        modifiedMs: result.modifiedMs,
+        versionId: result.versionId,
+      };
     case "noSuchBucket":
       return NO_SUCH_BUCKET;
     case "noSuchKey":
@@ -28,6 +33,8 @@ export function deleteOutcome(result: CommandResult): DeleteOutcome {
   switch (result.kind) {
     case "done":
       return DELETED;
+    case "versionDeleted":
+      return { kind: "deleted", version: result };
     case "noSuchBucket":
       return NO_SUCH_BUCKET;
     case "noSuchKey":

@@ -15,11 +15,13 @@ import { Details } from "./details.ts";
 import { Identities } from "./identities.ts";
 import { Objects } from "./objects.ts";
 import { Uploads } from "./uploads.ts";
+import { Versions } from "./versions.ts";
 
 export class StoreService implements Service {
   readonly buckets: Buckets;
   readonly objects: Objects;
   readonly uploads: Uploads;
+  readonly versions: Versions;
   readonly copies: Copies;
   readonly details: Details;
   readonly identities: Identities;
@@ -43,6 +45,7 @@ export class StoreService implements Service {
     const bodies = new Bodies(log, node.incarnation);
     this.buckets = new Buckets({ log, index, buckets });
     this.objects = new Objects({ log, index, buckets, reader, bodies });
+    this.versions = new Versions({ log, index, buckets, reader });
     this.uploads = new Uploads({ log, index, buckets, bodies, clock, logTimeMs, random });
     const { objects } = this;
     const hasBucket = (name: string): boolean => buckets.find(name) !== undefined;

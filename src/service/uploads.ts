@@ -186,7 +186,7 @@ export class Uploads implements UploadService {
   #completed(result: CommandResult, checked: CheckedParts): CompleteOutcome {
     switch (result.kind) {
       case "objectPut":
-        return { kind: "completed", etag: checked.etag, size: checked.size, checksum: checked.checksum };
+        return completedAs(checked, result.versionId);
       case "noSuchBucket":
       case "noSuchKey":
       case "preconditionFailed":
@@ -252,10 +252,17 @@ function listed(place: string, value: Uint8Array): UploadInfo {
 function repeated(row: UploadRow): CompleteOutcome {
   const { completed, checksum } = row;
   if (completed === undefined || completed.refs === 0) return { kind: "noSuchUpload" };
-  const { etag, size } = completed;
+  const { etag, size, versionId } = completed;
   const stored =
     checksum === undefined || completed.checksum === undefined
       ? undefined
       : { ...checksum, value: completed.checksum };
-  return { kind: "completed", etag, size, checksum: stored };
+  return completedAs({ etag, size, checksum: stored }, versionId);
+}
+
+function completedAs(
+  { etag, size, checksum }: Pick<CheckedParts, "etag" | "size" | "checksum">,
+  versionId: string | undefined,
+): CompleteOutcome {
+  return { kind: "completed", etag, size, checksum, versionId };
 }

@@ -3,7 +3,7 @@
  * itself whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in
  * verified pieces from `read`.
  */
-import { unreachable } from "../base/assert.ts";
+import { assert, unreachable } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import { NO_ATTRIBUTES } from "../state/attributes.ts";
@@ -77,6 +77,25 @@ export class ObjectReader {
     if (found === undefined) return this.#resolveLater(path, row, this.#cache.generation(path));
     this.#cache.fill(path, found);
     return found;
+  }
+
+  /** In the cache, if it is there: a hit is always the current object. */
+  cached(path: string): StoredObject | undefined {
+    return this.#cache.get(path);
+  }
+
+  /** A version of an object by its row, past the cache. Its rows are read before this returns. */
+  resolve(row: ObjectRow): StoredObject | Promise<StoredObject> {
+    return this.#resolveNow(row) ?? this.#resolveRecord(row);
+  }
+
+  async #resolveRecord(row: ObjectRow): Promise<StoredObject> {
+    const { body, size } = row;
+    assert(body.kind === "record", `a body that is ${body.kind} needs no record`);
+    const attributes = row.attributes ?? this.#detailOf(row, this.#index.get(detailKey(row)));
+    const { offset, crc32c } = body;
+    const bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
+    return storedObject(row, attributes, { bytes, runs: NO_RUNS });
   }
 
   #rowNow(rowKey: string): ObjectRow | undefined {

@@ -226,12 +226,7 @@ export class StateIndex implements StateView {
 
   /** Opens an iterator on everything that is applied now (RULES.md R2). The caller closes it. */
   async iterate(range: IndexRange): Promise<IndexIterator<Uint8Array>> {
-    const iterator = await this.#iterateWith((store) => store.iterate(range));
-    return {
-      ...iterator,
-      next: async (limit) =>
-        (await iterator.next(limit)).map(([key, row]) => [key, openRow(key, row)] as const),
-    };
+    return checked(await this.#iterateWith((store) => store.iterate(range)));
   }
 
   /** The same with rows as text, their checks unread: for the heads of object rows. */
@@ -239,28 +234,54 @@ export class StateIndex implements StateView {
     return await this.#iterateWith((store) => store.iterateText(range));
   }
 
+  /** Several ranges, all as they are at one moment. They count as one iterator and are closed together. */
+  async iterateTogether(
+    ranges: readonly IndexRange[],
+  ): Promise<{ readonly iterators: readonly IndexIterator<Uint8Array>[]; close(): Promise<void> }> {
+    const { opened, forget } = await this.#open((store) => {
+      const snapshot = store.snapshot();
+      return { snapshot, iterators: ranges.map((range) => checked(snapshot.iterate(range))) };
+    });
+    const close = async (): Promise<void> => {
+      forget();
+      for (const iterator of opened.iterators) await iterator.close();
+      await opened.snapshot.close();
+    };
+    return { iterators: opened.iterators, close };
+  }
+
   async #iterateWith<Value>(
     open: (store: IndexStore) => IndexIterator<Value>,
   ): Promise<IndexIterator<Value>> {
+    const { opened, forget } = await this.#open(open);
+    return {
+      next: (limit) => opened.next(limit),
+      seek: (key) => opened.seek(key),
+      close: async () => {
+        forget();
+        await opened.close();
+      },
+    };
+  }
+
+  /** Waits until what is applied is stored and opens something on it; `forget` no longer counts it. */
+  async #open<Opened>(
+    open: (store: IndexStore) => Opened,
+  ): Promise<{ readonly opened: Opened; readonly forget: () => void }> {
     if (this.#iterators >= this.#options.iteratorsMax) {
       throw new BusyError(`${this.#iterators} listings are under way`);
     }
     this.#iterators++;
+    let isCounted = true;
+    const forget = (): void => {
+      if (isCounted) this.#iterators--;
+      isCounted = false;
+    };
     try {
       await this.flushedThrough(this.appliedIndex);
-      const iterator = open(this.#store);
-      let open_ = true;
-      return {
-        next: (limit) => iterator.next(limit),
-        seek: (key) => iterator.seek(key),
-        close: async () => {
-          if (open_) this.#iterators--;
-          open_ = false;
-          await iterator.close();
-        },
-      };
+      return { opened: open(this.#store), forget };
     } catch (error) {
-      this.#iterators--;
+      forget();
       throw error;
     }
   }
@@ -415,4 +436,13 @@ export class StateIndex implements StateView {
   #rejectWaiters(error: Error): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
+}
+
+/** Rows are held against their checks as they are read. */
+function checked(iterator: IndexIterator<Uint8Array>): IndexIterator<Uint8Array> {
+  return {
+    ...iterator,
+    next: async (limit) =>
+      (await iterator.next(limit)).map(([key, row]) => [key, openRow(key, row)] as const),
+  };
 }

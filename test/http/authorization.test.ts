@@ -50,8 +50,15 @@ const SAMPLES: Readonly<Record<S3Operation, Call | "everybody">> = {
   HeadBucket: { method: "HEAD", url: "/theirs" },
   DeleteBucket: { method: "DELETE", url: "/theirs" },
   GetBucketLocation: { url: "/theirs?location" },
+  GetBucketVersioning: { url: "/theirs?versioning" },
+  PutBucketVersioning: {
+    method: "PUT",
+    url: "/theirs?versioning",
+    body: "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+  },
   ListObjects: { url: "/theirs" },
   ListObjectsV2: { url: "/theirs?list-type=2" },
+  ListObjectVersions: { url: "/theirs?versions" },
   ListMultipartUploads: { url: "/theirs?uploads" },
   DeleteObjects: {
     method: "POST",

@@ -7,6 +7,7 @@ import type {
   BucketService,
   DeleteOutcome,
   FoundObject,
+  KeyVersion,
   ListedObject,
   ObjectCursor,
   ObjectService,
@@ -14,6 +15,7 @@ import type {
   PutOutcome,
 } from "../../src/service/api.ts";
 import { storageClassOf } from "../../src/state/attributes.ts";
+import type { VersionTarget } from "../../src/service/version-api.ts";
 import type { WriteCondition } from "../../src/state/command.ts";
 import { compareKeys, FakeObject, FakeWriter } from "./fake-world.ts";
 import type { FakeWorld, Pieces } from "./fake-world.ts";
@@ -25,7 +27,7 @@ export function fakeBuckets(world: FakeWorld): BucketService {
       const existing = buckets.get(bucket.name);
       if (existing !== undefined) return { kind: "exists", owner: existing.owner };
       world.appliedIndex++;
-      buckets.set(bucket.name, { ...bucket, createdMs: world.nowMs() });
+      buckets.set(bucket.name, { ...bucket, createdMs: world.nowMs(), versioning: undefined });
       return { kind: "created" };
     },
     delete: async (name) => {
@@ -173,8 +175,22 @@ export class FakeObjects implements ObjectService {
     return this.#delete(target);
   }
 
-  async deleteMany(bucket: string, keys: readonly string[]): Promise<readonly DeleteOutcome[]> {
-    return keys.map((key) => this.#delete({ bucket, key, condition: { kind: "none" } }));
+  async deleteMany(
+    bucket: string,
+    doomed: readonly (string | KeyVersion)[],
+  ): Promise<readonly DeleteOutcome[]> {
+    const condition = { kind: "none" } as const;
+    return doomed.map((each) =>
+      typeof each === "string"
+        ? this.#delete({ bucket, key: each, condition })
+        : this.deleteVersion({ bucket, ...each, condition }),
+    );
+  }
+
+  /** Every object is its own null version: versioning is what this fake does not know. */
+  deleteVersion(target: VersionTarget & { readonly condition: WriteCondition }): DeleteOutcome {
+    if (target.version.kind === "null") return this.#delete(target);
+    return { kind: "deleted", version: undefined };
   }
 
   async list(query: {
@@ -201,7 +217,7 @@ export class FakeObjects implements ObjectService {
     const pieces = world.takeBody(input.body);
     world.objects.set(path, new FakeObject({ modifiedMs, etag, attributes, pieces, partSizes: [] }));
     world.appliedIndex++;
-    return { kind: "put", etag, modifiedMs };
+    return { kind: "put", etag, modifiedMs, versionId: undefined };
   }
 
   #delete(target: {
@@ -216,6 +232,6 @@ export class FakeObjects implements ObjectService {
     if (verdict !== "holds") return { kind: verdict };
     world.appliedIndex++;
     world.objects.delete(path);
-    return { kind: "deleted" };
+    return { kind: "deleted", version: undefined };
   }
 }

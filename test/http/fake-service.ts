@@ -6,6 +6,7 @@
 import type { Identity, NodeStatus, Service } from "../../src/service/api.ts";
 import { fakeBuckets, FakeObjects } from "./fake-objects.ts";
 import { fakeUploads } from "./fake-uploads.ts";
+import { fakeVersions } from "./fake-versions.ts";
 import { FakeWorld } from "./fake-world.ts";
 
 export const ROOT: Identity = { accountId: "root", displayName: "root", accessKey: "rootkey" };
@@ -55,6 +56,7 @@ const NOT_HERE: Pick<Service, "copies" | "details"> = {
 
 export function createFakeService(): FakeService {
   const world = new FakeWorld();
+  const objects = new FakeObjects(world);
   const identities = new Map([
     [ROOT.accessKey, { identity: ROOT, secretKey: ROOT_SECRET }],
     [OTHER.accessKey, { identity: OTHER, secretKey: OTHER_SECRET }],
@@ -63,7 +65,8 @@ export function createFakeService(): FakeService {
   return {
     world,
     buckets: fakeBuckets(world),
-    objects: new FakeObjects(world),
+    objects,
+    versions: fakeVersions(world, objects),
     uploads: fakeUploads(world),
     ...NOT_HERE,
     details: {

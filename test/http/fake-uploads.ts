@@ -57,7 +57,7 @@ function store(world: FakeWorld, upload: FakeUpload, parts: readonly FakePart[])
   });
   world.objects.set(`${upload.bucket}/${upload.key}`, object);
   world.appliedIndex++;
-  upload.completed = { kind: "completed", etag, size: object.size, checksum };
+  upload.completed = { kind: "completed", etag, size: object.size, checksum, versionId: undefined };
   return upload.completed;
 }
 

@@ -79,6 +79,9 @@ export class FakeObject implements FoundObject {
   readonly pieces: Pieces;
   readonly partSizes: readonly number[];
   readonly tagCount = 0;
+  readonly birthIndex = 1;
+  readonly birthSub = 0;
+  readonly hasVersionId = false;
   edge: unknown = undefined;
 
   constructor(facts: Pick<FakeObject, "modifiedMs" | "etag" | "attributes" | "pieces" | "partSizes">) {

@@ -32,6 +32,7 @@ async function startReadOnly(): Promise<StartedEdge & AsyncDisposable> {
 const WRITES: readonly (readonly [name: string, call: Call])[] = [
   ["CreateBucket", { method: "PUT", url: "/other" }],
   ["DeleteBucket", { method: "DELETE", url: "/bucket" }],
+  ["PutBucketVersioning", { method: "PUT", url: "/bucket?versioning", body: "<x/>" }],
   ["DeleteObjects", { method: "POST", url: "/bucket?delete", body: "<Delete/>" }],
   ["PutObject", { method: "PUT", url: "/bucket/k", body: "new" }],
   ["PutObject, large", { method: "PUT", url: "/bucket/k", body: Buffer.alloc(3_000_000) }],

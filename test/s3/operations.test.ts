@@ -51,6 +51,11 @@ describe("routing", () => {
       ["POST", "/b/?delete=&x-id=DeleteObjects", "DeleteObjects"],
       ["GET", "/b/k", "GetObject"],
       ["GET", "/b/k?partNumber=1&versionId=null&response-expires=x", "GetObject"],
+      ["HEAD", "/b/k?versionId=000000000a.0", "HeadObject"],
+      ["DELETE", "/b/k?versionId=000000000a.0", "DeleteObject"],
+      ["GET", "/b?versions&prefix=x", "ListObjectVersions"],
+      ["GET", "/b?versioning", "GetBucketVersioning"],
+      ["PUT", "/b?versioning", "PutBucketVersioning"],
       ["GET", "/b/k?x-id=GetObject&anything=else", "GetObject"],
       ["HEAD", "/b/k", "HeadObject"],
       ["PUT", "/b/k", "PutObject"],
@@ -86,12 +91,13 @@ describe("routing", () => {
   });
 
   test("what is not built says so and is never mistaken for something else", () => {
-    for (const url of ["/b/k?torrent", "/b?versions"]) expect(named("GET", url)).toBe("NotImplemented");
+    expect(named("GET", "/b/k?torrent")).toBe("NotImplemented");
     for (const url of ["/b/k?select&select-type=2", "/b/k?restore"])
       expect(named("POST", url)).toBe("NotImplemented");
     expect(named("POST", "/b", { "content-type": "multipart/form-data; boundary=x" })).toBe("NotImplemented");
+    for (const method of ["POST", "DELETE"]) expect(named(method, "/b?versioning")).toBe("NotImplemented");
     for (const setting of BUCKET_SETTINGS) {
-      if (setting === "tagging") continue;
+      if (setting === "tagging" || setting === "versioning") continue;
       for (const method of ["PUT", "POST", "DELETE"]) {
         const wanted = BUILT[`${method} /b?${setting}`] ?? "NotImplemented";
         expect([method, setting, named(method, `/b?${setting}`)]).toEqual([method, setting, wanted]);
@@ -137,10 +143,9 @@ describe("routing", () => {
     expect(named("PUT", "/b/k?partNumber=1")).toBe("InvalidArgument");
     expect(named("PUT", "/b/k?uploadId=u")).toBe("InvalidArgument");
     expect(named("OPTIONS", "/b/k")).toBe("AccessForbidden");
-    for (const method of ["GET", "HEAD", "DELETE"]) {
-      expect(named(method, "/b/k?versionId=xyz")).toBe("InvalidArgument");
-      expect(named(method, "/b/k?versionId=")).toBe("InvalidArgument");
-    }
+    expect(named("PUT", "/b/k?versionId=000000000a.0")).toBe("InvalidArgument");
+    expect(named("PUT", "/b/k?versionId=")).toBe("InvalidArgument");
+    expect(named("POST", "/b/k?uploads&versionId=000000000a.0")).toBe("InvalidArgument");
   });
 });
 

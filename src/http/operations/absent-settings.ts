@@ -8,7 +8,8 @@ import type { BucketSetting, ObjectSetting } from "../../s3/operations.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { ownerOf } from "../owner-of.ts";
-import { noSuchKey, requireBucket, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucket, requireBucketAndKey } from "../require-bucket.ts";
+import { requireObject } from "../require-object.ts";
 
 function answerAbsent(exchange: Exchange, absent: AbsentAnswer): void {
   if (absent.kind === "error") throw absent.error;
@@ -23,7 +24,6 @@ export function getBucketSetting(exchange: Exchange, setting: BucketSetting): vo
 
 export async function getObjectSetting(exchange: Exchange, setting: ObjectSetting): Promise<void> {
   requireBucketAndKey(exchange);
-  const found = await exchange.edge.service.objects.find(exchange.target.path);
-  if (found === undefined) throw noSuchKey(exchange.target.key);
+  await requireObject(exchange);
   answerAbsent(exchange, absentObjectSetting(setting, ownerOf(exchange)));
 }

@@ -17,6 +17,7 @@ import { isEncrypted } from "../connection-security.ts";
 import type { Exchange } from "../exchange.ts";
 import { readDocument } from "../read-document.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 import { noSuchUpload, uploadIdOf } from "../require-upload.ts";
 import { writeCondition } from "../write-condition.ts";
 
@@ -55,6 +56,7 @@ function answerCompleted(
   const location = `${scheme}://${header(exchange, "host") ?? ""}${rawPath}`;
   const headers = writeHeaders(exchange);
   headers.push("Content-Type", "application/xml");
+  pushVersion(headers, outcome.versionId);
   answer(exchange, 200, headers, completeMultipartUploadXml({ location, bucket, key, etag, checksum }));
 }
 

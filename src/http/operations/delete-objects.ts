@@ -11,6 +11,8 @@ import { DELETE_BYTES_MAX, parseDelete, unquoteEtag } from "../../s3/request-doc
 import type { ObjectToDelete } from "../../s3/request-documents.ts";
 import { malformedXml } from "../../s3/xml-read.ts";
 import type { DeleteOutcome } from "../../service/api.ts";
+import { parseVersionId } from "../../state/version-id.ts";
+import type { VersionName } from "../../state/version-id.ts";
 import { answer, writeHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { readDocument } from "../read-document.ts";
@@ -24,15 +26,23 @@ function requireDigest(exchange: Exchange): void {
   throw s3Error("InvalidRequest", { message: "Missing required header for this request: Content-MD5" });
 }
 
+function hasVersion({ versionId }: ObjectToDelete): boolean {
+  return versionId !== undefined && versionId !== "";
+}
+
+function versionOf({ versionId }: ObjectToDelete): VersionName | undefined {
+  return versionId === undefined ? undefined : parseVersionId(versionId);
+}
+
 /** What is wrong with one item, before anything is deleted. */
 function refusal(item: ObjectToDelete): S3Error | undefined {
-  const { versionId, lastModifiedTime, size } = item;
+  const { lastModifiedTime, size } = item;
   if (lastModifiedTime !== undefined || size !== undefined) {
     return s3Error("NotImplemented", {
       message: "Conditions on LastModifiedTime and Size are not implemented",
     });
   }
-  if (versionId !== undefined && versionId !== "null" && versionId !== "") return s3Error("NoSuchVersion");
+  if (hasVersion(item) && versionOf(item) === undefined) return s3Error("NoSuchVersion");
   try {
     checkKey(item.key);
     return undefined;
@@ -54,8 +64,11 @@ function failed(item: ObjectToDelete, error: S3Error): Answered {
 
 function answered(item: ObjectToDelete, outcome: DeleteOutcome): Answered {
   switch (outcome.kind) {
-    case "deleted":
-      return { kind: "deleted", key: item.key, versionId: item.versionId };
+    case "deleted": {
+      const { version } = outcome;
+      const markerVersionId = version?.isMarker === true ? version.versionId : undefined;
+      return { kind: "deleted", key: item.key, versionId: item.versionId, markerVersionId };
+    }
     case "noSuchKey":
       if (item.etag === undefined) return { kind: "deleted", key: item.key, versionId: item.versionId };
       return failed(item, s3Error("NoSuchKey"));
@@ -75,14 +88,23 @@ async function deleteConditionally(
 ): Promise<Answered> {
   const { bucket } = exchange.target;
   const condition = { kind: "etag", etag: unquoteEtag(etag) } as const;
-  return answered(item, await exchange.edge.service.objects.delete({ bucket, key: item.key, condition }));
+  const { objects, versions } = exchange.edge.service;
+  const { key } = item;
+  const version = versionOf(item);
+  const outcome = await (version === undefined
+    ? objects.delete({ bucket, key, condition })
+    : versions.delete({ bucket, key, version, condition }));
+  return answered(item, outcome);
 }
 
 async function deleteAll(exchange: Exchange, items: readonly ObjectToDelete[]): Promise<readonly Answered[]> {
   const { bucket } = exchange.target;
   const refusals = items.map(refusal);
   const simple = items.filter((item, index) => refusals[index] === undefined && item.etag === undefined);
-  const keys = simple.map((item) => item.key);
+  const keys = simple.map((item) => {
+    const version = versionOf(item);
+    return version === undefined ? item.key : { key: item.key, version };
+  });
   const outcomes = keys.length === 0 ? [] : await exchange.edge.service.objects.deleteMany(bucket, keys);
   if (outcomes[0]?.kind === "noSuchBucket") throw noSuchBucket(bucket);
   const answers: Answered[] = [];

@@ -12,7 +12,8 @@ import type { FoundObject } from "../../service/api.ts";
 import { answer, baseHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { storageClassOf } from "../object-attributes.ts";
-import { noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion, requireObject, shownVersionId } from "../require-object.ts";
 
 const HEADER = "x-amz-object-attributes";
 const ATTRIBUTES: ReadonlySet<string> = new Set([
@@ -62,11 +63,10 @@ async function partsOf(exchange: Exchange, found: FoundObject): Promise<ObjectPa
 
 export async function getObjectAttributes(exchange: Exchange): Promise<void> {
   requireBucketAndKey(exchange);
-  const { headers, target, edge } = exchange;
+  const { headers, edge } = exchange;
   refuseCustomerKey(headers);
   const wanted = parseAttributes(exchange);
-  const found = await edge.service.objects.find(target.path);
-  if (found === undefined) throw noSuchKey(target.key);
+  const found = await requireObject(exchange);
   const object = { etag: found.etag, lastModifiedMs: found.modifiedMs };
   const verdict = checkReadPreconditions({ headers, object, nowMs: edge.options.clock.nowMs() });
   if (verdict.kind === "failed") throw verdict.error;
@@ -80,5 +80,6 @@ export async function getObjectAttributes(exchange: Exchange): Promise<void> {
   });
   const list = baseHeaders(exchange);
   list.push("Last-Modified", formatHttpDate(found.modifiedMs), "Content-Type", "application/xml");
+  pushVersion(list, shownVersionId(exchange, found));
   answer(exchange, 200, list, xml);
 }

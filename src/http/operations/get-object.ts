@@ -14,7 +14,14 @@ import { answer, baseHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { describeObject } from "../object-attributes.ts";
 import { TIER_HEADERS, wholeObjectHeaders } from "../prebuilt-headers.ts";
-import { noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
+import {
+  absentObject,
+  pushVersion,
+  requireVersion,
+  shownVersionId,
+  versionParameter,
+} from "../require-object.ts";
 import { sendBody } from "../send-body.ts";
 import type { BodySlice } from "../send-body.ts";
 
@@ -98,8 +105,10 @@ function selectPart(found: FoundObject, partNumber: number, slice: BodySlice | u
   });
 }
 
-function notModified(exchange: Exchange, object: ObjectDescription): void {
-  answer(exchange, 304, [...baseHeaders(exchange), ...notModifiedHeaders(object)]);
+function notModified(exchange: Exchange, object: ObjectDescription, versionId: string | undefined): void {
+  const headers = [...baseHeaders(exchange), ...notModifiedHeaders(object)];
+  pushVersion(headers, versionId);
+  answer(exchange, 304, headers);
 }
 
 function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<void> {
@@ -107,7 +116,7 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
   const hasPart = target.query.has("partNumber");
   const object = describeObject(found, { showPartsCount: hasPart });
   const verdict = checkReadPreconditions({ headers, object, nowMs: edge.options.clock.nowMs() });
-  if (verdict.kind === "notModified") return notModified(exchange, object);
+  if (verdict.kind === "notModified") return notModified(exchange, object, shownVersionId(exchange, found));
   if (verdict.kind === "failed") throw verdict.error;
   const { status, slice } = select(exchange, found);
   const list = objectHeaders({
@@ -116,6 +125,7 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
     overrides: parseResponseOverrides(target.query, { isSigned: true }),
     showChecksum: showsChecksum(exchange),
   });
+  pushVersion(list, shownVersionId(exchange, found));
   return send(exchange, found, {
     status: found.size === 0 ? 200 : status,
     headers: [...baseHeaders(exchange), ...TIER_HEADERS, ...list],
@@ -124,7 +134,7 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
 }
 
 function sendFound(exchange: Exchange, found: FoundObject | undefined): void | Promise<void> {
-  if (found === undefined) throw noSuchKey(exchange.target.key);
+  if (found === undefined) throw absentObject(exchange);
   if (!isPlain(exchange)) return sendSelected(exchange, found);
   const headers = wholeObjectHeaders(exchange, found, { showChecksum: showsChecksum(exchange) });
   return send(exchange, found, { status: 200, headers, slice: { start: 0, end: found.size } });
@@ -133,6 +143,10 @@ function sendFound(exchange: Exchange, found: FoundObject | undefined): void | P
 export function getObject(exchange: Exchange): void | Promise<void> {
   requireBucketAndKey(exchange);
   refuseCustomerKey(exchange.headers);
+  const version = exchange.isSelective ? versionParameter(exchange) : undefined;
+  if (version !== undefined) {
+    return requireVersion(exchange, version).then((object) => sendFound(exchange, object));
+  }
   const found = exchange.edge.service.objects.find(exchange.target.path);
   if (found instanceof Promise) return found.then((object) => sendFound(exchange, object));
   return sendFound(exchange, found);

@@ -20,6 +20,7 @@ import { toAttributes } from "../object-attributes.ts";
 import { receiveBody } from "../receive-body.ts";
 import type { ReceivedBody } from "../receive-body.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 import { writeCondition } from "../write-condition.ts";
 
 const RULES = { bytesMax: PUT_BYTES_MAX, needsLength: true } as const;
@@ -29,6 +30,7 @@ function answerPut(exchange: Exchange, outcome: PutOutcome, checksum: StoredChec
     case "put": {
       const headers = writeHeaders(exchange);
       headers.push("ETag", `"${outcome.etag}"`);
+      pushVersion(headers, outcome.versionId);
       pushChecksum(headers, checksum, { withType: true });
       return answer(exchange, 200, headers);
     }
