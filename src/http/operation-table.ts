@@ -31,6 +31,7 @@ import { listObjectVersions } from "./operations/list-object-versions.ts";
 import { listObjects, listObjectsV2 } from "./operations/list-objects.ts";
 import { listParts } from "./operations/list-parts.ts";
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from "./operations/object-tagging.ts";
+import { postObject } from "./operations/post-object.ts";
 import { putObject } from "./operations/put-object.ts";
 import { renameObject } from "./operations/rename-object.ts";
 import { uploadPartCopy } from "./operations/upload-part-copy.ts";
@@ -64,6 +65,7 @@ export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = 
   UploadPartCopy: uploadPartCopy,
   RenameObject: renameObject,
   AppendObject: appendObject,
+  PostObject: postObject,
   GetObjectAttributes: getObjectAttributes,
   GetObjectTagging: getObjectTagging,
   PutObjectTagging: putObjectTagging,

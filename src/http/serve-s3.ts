@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { s3Error } from "../s3/errors.ts";
-import { WRITING_OPERATIONS, routeOperation } from "../s3/operations.ts";
+import { WRITING_OPERATIONS, isFormUpload, routeOperation } from "../s3/operations.ts";
 import type { Route, S3Operation } from "../s3/operations.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import { authorize } from "./authorize.ts";
@@ -105,7 +105,7 @@ export function serveS3(edge: Edge): Serve {
     if (!target.isVirtualHost && answerHealth(exchange)) return undefined;
     addCorsHeaders(exchange);
     if (exchange.method === "OPTIONS") return answerPreflight(exchange);
-    authenticate(exchange);
+    if (!isFormUpload(exchange)) authenticate(exchange);
     const route = routeOf(exchange, known);
     if (faults === undefined || faults.isEmpty) return operate(operations, exchange, route);
     return operateUnderFaults(faults, exchange, { operations, route });

@@ -77,6 +77,13 @@ function parseCredential(text: string, refuse: (detail: string) => S3Error): Cre
   return { accessKey: text.slice(0, dateAt), date, region, scope: text.slice(dateAt + 1) };
 }
 
+/** Of a form's field. */
+export function parsePostCredential(text: string): Credential {
+  return parseCredential(text, (detail) =>
+    invalidArgument(`Error parsing the X-Amz-Credential field; ${detail}`, "X-Amz-Credential", text),
+  );
+}
+
 function unsupportedMechanism(): S3Error {
   return s3Error("InvalidRequest", {
     message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",

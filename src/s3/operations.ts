@@ -40,6 +40,7 @@ export type S3Operation =
   | "UploadPartCopy"
   | "RenameObject"
   | "AppendObject"
+  | "PostObject"
   | "GetObjectAttributes"
   | "GetObjectTagging"
   | "PutObjectTagging"
@@ -73,6 +74,7 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
   "UploadPartCopy",
   "RenameObject",
   "AppendObject",
+  "PostObject",
   "PutObjectTagging",
   "DeleteObjectTagging",
   "PutBucketTagging",
@@ -206,7 +208,7 @@ function routeBucketGet(query: QueryParameters): Route {
 function routeBucketPost(query: QueryParameters, headers: RequestHeaders): Route {
   if (query.has("delete")) return operation("DeleteObjects");
   if (headerText(headers, "content-type")?.toLowerCase().startsWith("multipart/form-data") === true) {
-    return missing("PostObject");
+    return operation("PostObject");
   }
   return refused(
     s3Error("PreconditionFailed", {
@@ -347,4 +349,11 @@ export function routeOperation(request: RequestToRoute): Route {
   if (target.bucket === "") return routeService(method);
   if (target.key === "") return routeBucket(method, target.query, headers);
   return routeObject(method, target.query, headers);
+}
+
+/** An upload from a browser: its signature is in the form, so who sent it is known only then. */
+export function isFormUpload(request: RequestToRoute): boolean {
+  if (request.method !== "POST" || request.target.key !== "") return false;
+  const route = routeOperation(request);
+  return route.kind === "operation" && route.name === "PostObject";
 }

@@ -56,6 +56,15 @@ const WRITES: readonly (readonly [name: string, call: Call])[] = [
     "AppendObject",
     { method: "PUT", url: "/bucket/k", headers: { "x-amz-write-offset-bytes": "12" }, body: "more" },
   ],
+  [
+    "PostObject",
+    {
+      method: "POST",
+      url: "/bucket",
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+      body: "--b--",
+    },
+  ],
   ["PutObjectTagging", { method: "PUT", url: "/bucket/k?tagging", body: "<Tagging/>" }],
   ["DeleteObjectTagging", { method: "DELETE", url: "/bucket/k?tagging" }],
   ["PutBucketTagging", { method: "PUT", url: "/bucket?tagging", body: "<Tagging/>" }],

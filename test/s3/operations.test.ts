@@ -78,6 +78,7 @@ describe("routing", () => {
     expect(named("PUT", "/b/k", { "x-amz-write-offset-bytes": "0" })).toBe("AppendObject");
     expect(named("PUT", "/b/k?renameObject", { "x-amz-rename-source": "/a" })).toBe("RenameObject");
     expect(named("GET", "/b/k?attributes")).toBe("GetObjectAttributes");
+    expect(named("POST", "/b", { "content-type": "multipart/form-data; boundary=x" })).toBe("PostObject");
     for (const [method, verb] of [
       ["GET", "Get"],
       ["PUT", "Put"],
@@ -94,7 +95,6 @@ describe("routing", () => {
     expect(named("GET", "/b/k?torrent")).toBe("NotImplemented");
     for (const url of ["/b/k?select&select-type=2", "/b/k?restore"])
       expect(named("POST", url)).toBe("NotImplemented");
-    expect(named("POST", "/b", { "content-type": "multipart/form-data; boundary=x" })).toBe("NotImplemented");
     for (const method of ["POST", "DELETE"]) expect(named(method, "/b?versioning")).toBe("NotImplemented");
     for (const setting of BUCKET_SETTINGS) {
       if (setting === "tagging" || setting === "versioning") continue;
