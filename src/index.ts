@@ -14,6 +14,7 @@ import type { ConfigOptions } from "./config/read-options.ts";
 import { Faults } from "./http/faults.ts";
 import type { AddedFault, Fault, FaultInjection } from "./http/faults.ts";
 import { operationTable } from "./http/operation-table.ts";
+import { S3Error } from "./s3/errors.ts";
 import { checkBucketName } from "./s3/names.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
 import type { StoreService } from "./service/store-service.ts";
@@ -39,7 +40,7 @@ export type ServerOptions = {
   /**
    * In memory: how much may be stored, log and rows together; when four fifths are taken, writes of bodies
    * get 503. If left out, a quarter of the machine's memory, at most 1 GiB; at least 128 MiB. Deleted and
-   * overwritten bodies count until `reset`.
+   * overwritten bodies may count until `reset`.
    */
   readonly memoryBytesMax?: number;
   /** Of the S3 API on 127.0.0.1; 0, which is what it is if left out, takes a free one. */
@@ -97,8 +98,8 @@ const MEMORY_BYTES_DEFAULT_MAX = 1024 * MIB;
 /**
  * Starts a server. Without settings it listens on free ports of loopback, with the credentials of `dev` and
  * data in `./.thermocline`, or in memory. Throws ConfigError for settings it cannot take, TypeError for
- * options that contradict each other, S3Error for names that no bucket can have, and RefusedError for a data
- * directory that it must not touch.
+ * options that contradict each other or make no sense, and RefusedError for a data directory that it must not
+ * touch.
  */
 export async function createServer(options: ServerOptions & { readonly memory: true }): Promise<MemoryServer>;
 export async function createServer(options?: ServerOptions): Promise<EmbeddedServer>;
@@ -179,8 +180,20 @@ async function storageOf(options: ServerOptions): Promise<() => Storage> {
   return () => memoryStorage({ bytesMax: memoryBytesOf(options) });
 }
 
+function isBucketName(name: string): boolean {
+  try {
+    checkBucketName(name);
+    return true;
+  } catch (error) {
+    if (error instanceof S3Error) return false;
+    throw error;
+  }
+}
+
 async function makeBuckets(service: StoreService, names: readonly string[]): Promise<void> {
-  for (const name of names) checkBucketName(name);
+  for (const name of names) {
+    if (!isBucketName(name)) throw new TypeError(`no bucket can be called ${JSON.stringify(name)}`);
+  }
   await Promise.all(
     names.map((name) => service.buckets.create({ name, owner: ROOT_ACCOUNT_ID, location: "" })),
   );

@@ -203,7 +203,7 @@ describe("options", () => {
     [{ memory: true, port: 1234, settings: { s3: { addr: "127.0.0.1:0" } } }, /port/],
     [{ memory: true, settings: { nonsense: 1 } }, /nonsense/],
     [{ memory: true, port: 70_000 }, /70000/],
-    [{ memory: true, buckets: ["No Bucket"] }, /bucket/],
+    [{ memory: true, buckets: ["fine", "No Bucket"] }, /"No Bucket"/],
   ])("%o are refused", async (options, message) => {
     await expect(createServer(options)).rejects.toThrow(message);
   });
