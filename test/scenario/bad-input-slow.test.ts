@@ -20,7 +20,7 @@ describe("a thousand clients", () => {
   }, 120_000);
   afterAll(async () => {
     process.stdout.write(`${lines.join("\n")}\n`);
-    await run.server.kill();
+    await run.close();
   });
 
   test.each([

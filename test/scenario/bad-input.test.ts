@@ -33,7 +33,7 @@ describe("a thousand attempts", () => {
   }, 120_000);
   afterAll(async () => {
     process.stdout.write(`${lines.join("\n")}\n`);
-    await run.server.kill();
+    await run.close();
   });
 
   test.each(kinds)(

@@ -139,6 +139,11 @@ export class BadRun {
     expect(stopped.code, this.server.output).toBe(0);
     expect(this.server.output).not.toContain('"level":"error"');
     expect(await leftovers(this.server.directory)).toEqual([]);
+  }
+
+  /** However it went. */
+  async close(): Promise<void> {
+    await this.server.kill();
     await this.#dispose();
   }
 }
