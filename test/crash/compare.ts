@@ -4,6 +4,7 @@
  */
 import { DamageError } from "../../src/base/errors.ts";
 import type { FoundObject, Service } from "../../src/service/api.ts";
+import { compareVersions } from "./compare-versions.ts";
 import { isOf } from "./object-model.ts";
 import type { NameHistory, ObjectState, StoreModel } from "./object-model.ts";
 import { readBody } from "./workload-client.ts";
@@ -43,6 +44,7 @@ export async function compare(
   }
   for (const [bucket, objects] of seen) wrong.push(...(await compareListing(service, bucket, objects)));
   wrong.push(...(await compareUploads(service, model, position)));
+  wrong.push(...(await compareVersions(service, model, position)));
   return wrong;
 }
 

@@ -12,6 +12,12 @@ export type ObjectState = {
   readonly attributes: Attributes;
 };
 
+/** Without bytes it is a delete marker. */
+export type VersionState = {
+  readonly etag: string | undefined;
+  readonly bytes: Buffer | undefined;
+};
+
 export type Change<State> = {
   readonly started: number;
   /** `undefined` while nobody knows. */
@@ -80,6 +86,8 @@ export class StoreModel {
   /** By bucket + "/" + key. */
   readonly objects = new Histories<string, ObjectState>();
   readonly uploads = new Map<string, UploadModel>();
+  /** Of the bucket that keeps versions, by key + "?" + version id. */
+  readonly versions = new Histories<string, VersionState>();
 }
 
 /** Whether this is that state, bytes excepted. */

@@ -12,8 +12,10 @@ import { SimDisk } from "../sim/sim-disk.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { openSimStore } from "../sim/sim-store.ts";
 import type { SimMachine, SimStore } from "../sim/sim-store.ts";
+import { isSameVersion, seenVersion } from "./compare-versions.ts";
 import { StoreModel, isOf } from "./object-model.ts";
 import { RecordedClient } from "./recorded-client.ts";
+import { VersionedClient } from "./versioned-client.ts";
 import { WorkloadClient } from "./workload-client.ts";
 
 export type Recording = {
@@ -86,7 +88,17 @@ export async function runSession(
       name: `${recording.seed} ${name}`,
     });
   });
-  const work = Promise.all(clients.map((client) => client.run(random.between(4, 24))));
+  const name = `${recording.seed} versions ${session}`;
+  const versioned = new VersionedClient({
+    random: new SimRandom(name),
+    calls: new RecordedClient(store.service, model, log),
+    service: store.service,
+    model,
+    log,
+    name,
+  });
+  const runs = clients.map((client) => client.run(random.between(4, 24)));
+  const work = Promise.all([...runs, versioned.run(12)]);
   if (random.chance(0.5)) {
     await clock.run(work);
     if (random.chance(0.5)) await clock.advance(random.between(0, 15_000));
@@ -114,6 +126,12 @@ export async function observeAll(service: Service, model: StoreModel, log: Opera
     const allowed = history.allowedAt(log.length);
     const seen = allowed.find((state) => (state === undefined ? found === undefined : isOf(found, state)));
     if (seen?.etag !== found?.etag) throw new Error(`${path} shows ${found?.etag} after a restart`);
+    history.observed(log.length, seen);
+  }
+  for (const [path, history] of model.versions.all) {
+    const seen = await seenVersion(service, path);
+    const fits = history.allowedAt(log.length).some((state) => isSameVersion(state, seen));
+    if (!fits) throw new Error(`version ${path} shows ${seen?.etag} after a restart`);
     history.observed(log.length, seen);
   }
   for (const upload of model.uploads.values()) {

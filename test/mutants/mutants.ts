@@ -5,6 +5,7 @@
 import { edge } from "./edge-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import type { Mutant } from "./mutant.ts";
+import { versions } from "./version-mutants.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];
@@ -448,6 +449,7 @@ export const mutants: readonly Mutant[] = [
   ...index,
   ...reads,
   ...state,
+  ...versions,
   ...time,
   ...salvage,
   ...failures,
