@@ -14,7 +14,8 @@ const FREED_BYTES_MIN = 128 * 1024;
 
 /**
  * Frees a piece that the socket has taken. V8 would do so when it collects garbage, which a download makes
- * little of: a 1 GiB GET held 300 MiB, and holds 180 so. After a failed write the socket may still look at it.
+ * little of: a 1 GiB GET held 300 MiB, and holds 180 so. After a failed write the socket may still look at
+ * it.
  */
 function freeWhenSent(piece: Uint8Array): (error?: Error | null) => void {
   return (error) => {
@@ -79,7 +80,7 @@ export async function sendBody(
     for await (const piece of edge.service.objects.read(found, slice, { signal: drain.signal })) {
       if (drain.signal.aborted) break;
       if (!outgoing.headersSent) outgoing.writeHead(status, headers);
-      // Bytes that came along with the object are the cache's; what was read for this answer is nobody else's.
+      // Bytes that came along with the object are the cache's; what was read for this answer is ours.
       const sent = found.bytes === undefined ? freeWhenSent(piece) : undefined;
       if (!outgoing.write(piece, sent)) await drain.wait();
     }

@@ -95,8 +95,8 @@ export class ProposalQueue {
 
   /**
    * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
-   * bytes together (one at least). From the lanes in turn, if something waits in both; empty if nothing waits,
-   * or only bodies and they are not wanted.
+   * bytes together (one at least). From the lanes in turn, if something waits in both; empty if nothing
+   * waits, or only bodies and they are not wanted.
    */
   takeEntry(
     countMax: number,

@@ -15,7 +15,7 @@ import type { BenchRow } from "./measure.ts";
 const OPERATIONS = 10_000;
 const BATCH = 1000;
 const ROUNDS = 5;
-/** Between the first round and the measured ones: V8 compiles what runs often, and collects what was young. */
+/** Between the first round and the measured ones: V8 compiles what runs often. */
 const WARM_UP_ROUNDS = 15;
 const NONE = { kind: "none" } as const;
 const ATTRIBUTES: PutObjectInput["attributes"] = {

@@ -139,7 +139,7 @@ describe("objects", () => {
     expect(got.body.equals(LARGE.subarray(1_048_570, 2_097_161))).toBe(true);
   });
 
-  test("GetObject frees the memory of large pieces once they are sent, and what is cached stays", async () => {
+  test("GetObject frees large pieces once they are sent, and what is cached stays", async () => {
     await put("freed", LARGE);
     await put("kept", "small");
     const { handedOut } = started.service.world;

@@ -127,7 +127,7 @@ describe("batches", () => {
     expect(Math.max(...world.logWrites)).toBeLessThan(6 * MIB);
   });
 
-  test("hold one chunk of a body each: a small write that comes later does not wait for the others", async () => {
+  test("hold one chunk of a body each: a small write does not wait for the others", async () => {
     await using world = await openNodeWithBucket();
     const { replica } = world.node;
     const open = closeGate(world);

@@ -42,7 +42,8 @@ class Versions {
   }
 
   #under(prefix: string): readonly (readonly [string, Uint8Array])[] {
-    const found = [...this.#all].filter(([key]) => key.startsWith(prefix)).toSorted();
+    const found = [...this.#all].filter(([key]) => key.startsWith(prefix));
+    found.sort(([a], [b]) => (a < b ? -1 : 1));
     return found.map(([key, row]) => [key.slice(prefix.length), row] as const);
   }
 

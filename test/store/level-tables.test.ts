@@ -127,7 +127,7 @@ test("large databases pass, and damage anywhere in their blocks is noticed", asy
   }
 });
 
-test("half a table that the manifest does not name, as a killed compaction leaves it, is nobody's", async () => {
+test("half a table beside those of the manifest, as a killed compaction leaves it, is nobody's", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/level`;
   await makeTables(path, 2000, true);

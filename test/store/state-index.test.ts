@@ -125,7 +125,7 @@ describe("reads", () => {
     expect([index.flushedIndex, index.overlayRows, ...seen()]).toEqual([3, 0, "2", undefined]);
   });
 
-  test("see objects at once, before and while and after they are flushed, and as rows in iterators", async () => {
+  test("see objects at once, whether they are flushed or not, and as rows in iterators", async () => {
     await using world = await openWorld();
     const { index, store } = world;
     applyObjects(index, { a: "1", b: "1", c: "1" });
