@@ -7,7 +7,6 @@
  */
 import { totalmem } from "node:os";
 import { jsonLogger } from "./adapters/json-logger.ts";
-import { formatAddress } from "./config/address.ts";
 import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load-config.ts";
 import type { ConfigOptions } from "./config/read-options.ts";
@@ -18,7 +17,7 @@ import { S3Error } from "./s3/errors.ts";
 import { checkBucketName } from "./s3/names.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
 import type { StoreService } from "./service/store-service.ts";
-import { rootOf, startServer } from "./start-server.ts";
+import { endpointOf, rootOf, startServer } from "./start-server.ts";
 import type { RunningServer, Storage } from "./start-server.ts";
 
 export type { AddedFault, Fault, FaultInjection };
@@ -202,7 +201,7 @@ async function makeBuckets(service: StoreService, names: readonly string[]): Pro
 function faceOf(config: Config, server: RunningServer, faults: Faults): EmbeddedServer {
   const { s3, admin, failed } = server;
   const { region } = config;
-  const endpoint = `http://${formatAddress({ host: s3.host, port: s3.port })}`;
+  const endpoint = endpointOf(s3);
   const { accessKey: accessKeyId, secretKey: secretAccessKey } = rootOf(config);
   const credentials = { accessKeyId, secretAccessKey };
   const close = async (): Promise<void> => {
@@ -212,7 +211,7 @@ function faceOf(config: Config, server: RunningServer, faults: Faults): Embedded
   };
   return {
     endpoint,
-    adminEndpoint: `http://${formatAddress({ host: admin.host, port: admin.port })}`,
+    adminEndpoint: endpointOf(admin),
     region,
     credentials,
     clientConfig: { endpoint, region, credentials, forcePathStyle: true },

@@ -11,7 +11,7 @@ import type { Config } from "./config/config.ts";
 import { reportLines } from "./replica/salvage-report.ts";
 import type { SalvageReport } from "./replica/salvage-report.ts";
 import { verifyStore } from "./replica/verify-store.ts";
-import { rootOf, startServer } from "./start-server.ts";
+import { endpointOf, rootOf, startServer } from "./start-server.ts";
 import type { RunningServer } from "./start-server.ts";
 
 /** `thermocline dev` and `server`: serves until a signal or a failure; the answer is the exit code. */
@@ -29,6 +29,7 @@ export async function runServer(
   logger.info("serving", {
     s3: formatAddress({ host: server.s3.host, port: server.s3.port }),
     admin: formatAddress({ host: server.admin.host, port: server.admin.port }),
+    tls: server.s3.scheme === "https",
     dataDir: config.dataDir,
     cpus: cpus().length,
     ...(salvage === undefined ? {} : { readOnly: true }),
@@ -56,7 +57,7 @@ export async function runServer(
 
 /** Always shown: nobody may take this for a server as usual. */
 function salvageBanner(server: RunningServer, report: SalvageReport): string {
-  const endpoint = `http://${formatAddress({ host: server.s3.host, port: server.s3.port })}`;
+  const endpoint = endpointOf(server.s3);
   return `
 ${reportLines(report).join("\n")}
 
@@ -71,8 +72,8 @@ Keep ${report.directory} as it is until the copy was checked. Stop with Ctrl-C.
 }
 
 function banner(config: Config, server: RunningServer): string {
-  const endpoint = `http://${formatAddress({ host: server.s3.host, port: server.s3.port })}`;
-  const admin = `http://${formatAddress({ host: server.admin.host, port: server.admin.port })}`;
+  const endpoint = endpointOf(server.s3);
+  const admin = endpointOf(server.admin);
   const { accessKey, secretKey } = rootOf(config);
   return `
 Thermocline serves S3 at ${endpoint}, data in ${config.dataDir}

@@ -10,6 +10,8 @@ import { listen } from "./adapters/listener.ts";
 import type { Listener } from "./adapters/listener.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemRandom } from "./adapters/system-random.ts";
+import { TlsFiles } from "./adapters/tls-files.ts";
+import { formatAddress } from "./config/address.ts";
 import type { Config } from "./config/config.ts";
 import { createEdge } from "./http/create-edge.ts";
 import type { S3Edge } from "./http/create-edge.ts";
@@ -80,14 +82,17 @@ export async function startServer(config: Config, options: StartOptions): Promis
     undo.unshift(() => world.node.close());
     const { edge } = world;
     const leave: (() => void)[] = [];
-    const s3 = await listen(config.s3.addr, edge.serverOptions, (server) => {
+    const tls = await tlsOf(config, parts);
+    if (tls !== undefined) undo.unshift(() => tls.close());
+    const listening = { ...edge.serverOptions, tls };
+    const s3 = await listen(config.s3.addr, listening, (server) => {
       leave.push(edge.connectS3(server));
     });
     undo.unshift(() => s3.close());
-    const admin = await listen(config.admin.addr, edge.serverOptions, (server) => {
+    const admin = await listen(config.admin.addr, listening, (server) => {
       leave.push(edge.connectAdmin(server));
     });
-    return new Server(config, { parts, world, s3, admin, leave, failed: failure.promise });
+    return new Server(config, { parts, world, s3, admin, tls, leave, failed: failure.promise });
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -101,6 +106,7 @@ class Server implements RunningServer {
   readonly failed: Promise<unknown>;
   readonly #config: Config;
   readonly #parts: Parts;
+  readonly #tls: TlsFiles | undefined;
   #world: World;
   /** Takes the edge of the current world off the listeners. */
   #leave: readonly (() => void)[];
@@ -116,12 +122,14 @@ class Server implements RunningServer {
       readonly parts: Parts;
       readonly world: World;
       readonly leave: readonly (() => void)[];
+      readonly tls: TlsFiles | undefined;
     },
   ) {
     this.#config = config;
     this.#parts = from.parts;
     this.#world = from.world;
     this.#leave = from.leave;
+    this.#tls = from.tls;
     this.s3 = from.s3;
     this.admin = from.admin;
     this.failed = from.failed;
@@ -170,11 +178,23 @@ class Server implements RunningServer {
     this.s3.stopAccepting();
     this.admin.stopAccepting();
     await Promise.all([world, ...this.#retired.keys()].map((each) => this.#drained(each)));
+    await this.#tls?.close();
     await this.s3.close();
     await this.admin.close();
     await keptAlive(Promise.all([world.node.close(), ...this.#retired.values()]));
     this.#parts.telemetry.close();
   }
+}
+
+/** As clients are told it. */
+export function endpointOf({ scheme, host, port }: Listener): string {
+  return `${scheme}://${formatAddress({ host, port })}`;
+}
+
+async function tlsOf({ tls }: Config, { logger }: Parts): Promise<TlsFiles | undefined> {
+  const { certFile, keyFile } = tls;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return await TlsFiles.open({ certFile, keyFile }, { logger });
 }
 
 async function openWorld(config: Config, parts: Parts): Promise<World> {

@@ -1,14 +1,20 @@
-/** A node:http server on an address, with a way to end it that leaves no socket behind. */
+/** A node:http or node:https server on an address, with a way to end it that leaves no socket behind. */
 import * as http from "node:http";
-import type { AddressInfo } from "node:net";
+import * as https from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { RefusedError } from "../base/errors.ts";
 import { systemErrorCode } from "../ports/disk.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+const HANDSHAKE_MS_MAX = 20_000;
 
 export type Listener = {
   readonly server: http.Server;
   readonly host: string;
   /** The real one if port 0 was asked for. */
   readonly port: number;
+  /** `https` if it has a certificate. */
+  readonly scheme: "http" | "https";
   /** No new connections; idle ones are closed, busy ones may finish. */
   stopAccepting(): void;
   /** Cuts what is left. */
@@ -17,10 +23,16 @@ export type Listener = {
 
 export async function listen(
   address: { readonly host: string; readonly port: number },
-  options: http.ServerOptions,
+  options: http.ServerOptions & { readonly tls?: TlsFiles | undefined },
   connect: (server: http.Server) => void,
 ): Promise<Listener> {
-  const server = http.createServer(options);
+  const { tls, ...serverOptions } = options;
+  const server = tls === undefined ? http.createServer(serverOptions) : tlsServer(serverOptions, tls);
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   connect(server);
   await new Promise<void>((resolve, reject) => {
     const fail = (error: Error): void => reject(explained(error, address));
@@ -35,6 +47,7 @@ export async function listen(
     server,
     host: address.host,
     port: (server.address() as AddressInfo).port,
+    scheme: tls === undefined ? "http" : "https",
     stopAccepting: () => {
       server.close();
       server.closeIdleConnections();
@@ -42,9 +55,19 @@ export async function listen(
     close: async () => {
       server.close();
       server.closeAllConnections();
+      // Those in the middle of a handshake are no connections of HTTP yet.
+      for (const socket of sockets) socket.destroy();
       await ended;
     },
   };
+}
+
+/** A new certificate is for new connections; those that are open go on. */
+function tlsServer(options: http.ServerOptions, tls: TlsFiles): https.Server {
+  const handshakeTimeout = options.headersTimeout ?? HANDSHAKE_MS_MAX;
+  const server = https.createServer({ ...options, ...tls.pair, handshakeTimeout });
+  tls.follow((pair) => server.setSecureContext(pair));
+  return server;
 }
 
 /** Said by itself, "EADDRINUSE" helps nobody who just wants the server to start. */

@@ -2,10 +2,15 @@
  * One signed GET to the admin API of the server that this configuration describes.
  *
  * Promises: an answer, a refusal or "nobody there" within the deadline, as a value; no socket stays open.
- * Plain HTTP on a connection of its own, because a command lives for one request.
+ * A connection of its own, because a command lives for one request. With TLS, what answers has to show the
+ * very certificate that the settings name: its names need not fit the address that is dialled.
  */
-import { request } from "node:http";
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import * as http from "node:http";
 import type { IncomingMessage } from "node:http";
+import * as https from "node:https";
+import type { TLSSocket } from "node:tls";
 import { text } from "node:stream/consumers";
 import { formatAddress } from "../config/address.ts";
 import type { Address } from "../config/address.ts";
@@ -22,9 +27,11 @@ const deadlineMs = 5000;
 
 export async function adminRequest(config: Config, path: string): Promise<AdminAnswer> {
   const address = dialled(config.admin.addr);
-  const place = `http://${formatAddress(address)}${path}`;
+  const { certFile } = config.tls;
+  const place = `${certFile === undefined ? "http" : "https"}://${formatAddress(address)}${path}`;
   try {
-    const response = await get(config, address, path);
+    const certificate = certFile === undefined ? undefined : new X509Certificate(await readFile(certFile));
+    const response = await get(config, address, { path, certificate });
     return await readAnswer(place, response);
   } catch (error) {
     const reason = error instanceof Error ? codeOf(error) : String(error);
@@ -39,7 +46,12 @@ function dialled(address: Address): Address {
   return address.host === "::" ? { ...address, host: "::1" } : address;
 }
 
-function get(config: Config, address: Address, path: string): Promise<IncomingMessage> {
+function get(
+  config: Config,
+  address: Address,
+  target: { readonly path: string; readonly certificate: X509Certificate | undefined },
+): Promise<IncomingMessage> {
+  const { path, certificate } = target;
   const headers = signRequest({
     method: "GET",
     host: formatAddress(address),
@@ -51,10 +63,24 @@ function get(config: Config, address: Address, path: string): Promise<IncomingMe
   });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const signal = AbortSignal.timeout(deadlineMs);
-  request({ host: address.host, port: address.port, path, headers, agent: false, signal }, resolve)
-    .on("error", reject)
-    .end();
+  const options = { host: address.host, port: address.port, path, headers, agent: false, signal } as const;
+  const request =
+    certificate === undefined
+      ? http.request(options, resolve)
+      : pinned(https.request({ ...options, rejectUnauthorized: false }, resolve), certificate);
+  request.on("error", reject).end();
   return promise;
+}
+
+/** Nothing is sent to whoever shows another certificate. */
+function pinned(request: http.ClientRequest, certificate: X509Certificate): http.ClientRequest {
+  return request.on("socket", (socket) => {
+    const tls = socket as TLSSocket;
+    tls.once("secureConnect", () => {
+      if (tls.getPeerX509Certificate()?.fingerprint256 === certificate.fingerprint256) return;
+      tls.destroy(new Error("it shows another certificate than tls.certFile"));
+    });
+  });
 }
 
 async function readAnswer(place: string, response: IncomingMessage): Promise<AdminAnswer> {

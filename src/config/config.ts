@@ -172,14 +172,14 @@ export const configSchema = z.strictObject({
   }),
   tls: z.strictObject({
     certFile: setting(t.optional(t.path()), {
-      description: "PEM certificate chain; read again when it changes",
+      description: "PEM certificate chain, of the S3 and the admin API; read again when it changes",
       defaultText: "none",
-      status: "not used yet",
+      status: "used",
     }),
     keyFile: setting(t.optional(t.path()), {
       description: "PEM private key that belongs to tls.certFile",
       defaultText: "none",
-      status: "not used yet",
+      status: "used",
     }),
   }),
   cold: z.strictObject({

@@ -60,6 +60,11 @@ function refuse(edge: Edge, socket: Duplex, code: string | undefined): void {
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
+/** A handshake that failed: there is nobody yet to whom HTTP could be spoken. */
+function isOfTls(code: string | undefined): boolean {
+  return code !== undefined && /^(?:ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code);
+}
+
 export type ClientErrorListener = (error: Error & { readonly code?: string }, socket: Duplex) => void;
 
 export function clientErrorListener(edge: Edge): ClientErrorListener {
@@ -74,7 +79,7 @@ export function clientErrorListener(edge: Edge): ClientErrorListener {
   };
   return (error, socket) => {
     const { code } = error;
-    if (code === "ECONNRESET" || !socket.writable) {
+    if (code === "ECONNRESET" || isOfTls(code) || !socket.writable) {
       socket.destroy();
     } else if (!waiting.has(socket)) {
       waiting.add(socket);

@@ -30,14 +30,20 @@ export function connectServer(edge: Edge, server: Server, listeners: ServerListe
       edge.connections--;
     });
   };
+  // With TLS the socket of a request is another one than the connection's, which was counted.
+  const secured = (socket: IncomingMessage["socket"]): void => {
+    if (edge.connections > connectionsMax) edge.excessSockets.add(socket);
+  };
   server.on("request", listeners.request);
   server.on("checkContinue", listeners.request);
   server.on("clientError", listeners.clientError);
   server.on("connection", connected);
+  server.on("secureConnection", secured);
   return () => {
     server.off("request", listeners.request);
     server.off("checkContinue", listeners.request);
     server.off("clientError", listeners.clientError);
     server.off("connection", connected);
+    server.off("secureConnection", secured);
   };
 }

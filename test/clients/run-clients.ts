@@ -1,7 +1,7 @@
 /**
  * Unmodified S3 clients against the real server, one scenario each:
  *
- *   node test/clients/run-clients.ts [aws-cli aws-cli-debian sdk rclone presigned]
+ *   node test/clients/run-clients.ts [aws-cli aws-cli-debian sdk rclone tls presigned]
  *
  * Ends with `N passed, N failed`, and with 1 unless everything passed. A client that is not there fails.
  * Where the clients are: CLIENT_AWS, CLIENT_AWS_DEBIAN, CLIENT_RCLONE, CLIENT_PYTHON; .ci/run installs and
@@ -12,6 +12,7 @@ import { CURRENT_ALGORITHMS, OLDER_ALGORITHMS, awsCliScenario } from "./aws-cli-
 import { presignedScenario } from "./presigned-scenario.ts";
 import { rcloneScenario } from "./rclone-scenario.ts";
 import { sdkScenario } from "./sdk-scenario.ts";
+import { tlsScenario } from "./tls-scenario.ts";
 
 type Places = Readonly<Record<string, string | undefined>>;
 
@@ -31,6 +32,7 @@ export const scenarios: Readonly<Record<string, (tally: Tally, places: Places) =
   sdk: (tally) => sdkScenario(tally),
   rclone: (tally, { CLIENT_RCLONE = "rclone" }) =>
     rcloneScenario(tally, { program: CLIENT_RCLONE, version: /^rclone v1\.60\.1/ }),
+  tls: (tally, { CLIENT_AWS = "aws" }) => tlsScenario(tally, CLIENT_AWS),
   presigned: (tally, { CLIENT_PYTHON = "python3" }) => presignedScenario(tally, CLIENT_PYTHON),
 };
 

@@ -35,7 +35,16 @@ const effects: Readonly<Record<string, Effect>> = {
   ...serverEffects,
 };
 
-const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {};
+const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {
+  "tls.certFile": {
+    file: "test/scenario/tls.test.ts",
+    test: "certificates that change are served to new connections, and open ones go on",
+  },
+  "tls.keyFile": {
+    file: "test/scenario/tls.test.ts",
+    test: "the S3 API is served over https, by a bearer token too",
+  },
+};
 
 const pendingEffects: readonly string[] = [];
 

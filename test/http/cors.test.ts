@@ -190,6 +190,7 @@ describe("a request from a page", () => {
       for (const call of [
         { url: "/mine/key" },
         { url: "/mine/key", headers: { origin: "https://other.test" } },
+        { url: "/mine/key", headers: { origin: `${APP}.other.test` } },
         { method: "PUT", url: "/mine/key", headers, body: "y" },
       ]) {
         const answer = await ask(call);

@@ -3,6 +3,7 @@
  * tests that must notice it. `find` stands exactly once in `file`.
  */
 import { edge } from "./edge-mutants.ts";
+import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
@@ -454,4 +455,5 @@ export const mutants: readonly Mutant[] = [
   ...salvage,
   ...failures,
   ...edge,
+  ...accountMutants,
 ];
