@@ -10,6 +10,7 @@ import { runCrashImages } from "./crash/run-crash-images.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
 import { runMillionObjects } from "./long/million-objects.ts";
+import { checkOverwrite } from "./long/overwrite.ts";
 
 type Outcome = { readonly count: number; readonly failures: readonly string[]; readonly facts: unknown };
 
@@ -54,6 +55,13 @@ const runs: Readonly<Record<string, Run>> = {
     run: async ({ count }) => {
       const { objects, ...facts } = await runMillionObjects({ objects: count });
       return { count: objects, failures: [], facts };
+    },
+  },
+  overwrite: {
+    count: 100,
+    run: async ({ count }) => {
+      const { failures, ...facts } = await checkOverwrite(count);
+      return { count, failures, facts };
     },
   },
 };

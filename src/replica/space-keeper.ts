@@ -1,6 +1,6 @@
 /**
  * Gives space back. Makes snapshots of the index, so that it can be made again without the whole log; moves
- * the floor behind them; deletes what lies below it and no row names (RULES.md R16, R18). Each step is stable
+ * the floor behind them; deletes or rewrites what lies below it (RULES.md R16, R18). Each step is stable
  * before the next one relies on it: snapshot verified → floor written → files touched. All of it is local to
  * this node, slow on purpose, and may stop anywhere.
  */
@@ -12,7 +12,10 @@ import type { Logger } from "../ports/logger.ts";
 import { writeFloor } from "../store/floor-file.ts";
 import type { Floor } from "../store/floor-file.ts";
 import { IoPace } from "../store/io-pace.ts";
+import { LivePieces } from "../store/live-pieces.ts";
+import type { FoundPieces } from "../store/live-pieces.ts";
 import type { Log } from "../store/log.ts";
+import { packSegment } from "../store/pack-segment.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { readSnapshotInfo, scanSnapshot, writeSnapshot } from "../store/snapshot-file.ts";
 import type { SnapshotInfo } from "../store/snapshot-file.ts";
@@ -28,10 +31,12 @@ import type { SegmentTable } from "../state/segment-table.ts";
 import { floorBelow, isSparse, logBytesSince, wantsSnapshot } from "./space-policy.ts";
 import type { SpaceSettings, SpaceStatus } from "./space-policy.ts";
 
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 500;
 /** After a failure that may pass by itself. */
 const RETRY_MS = 10_000;
 const SNAPSHOTS_KEPT = 2;
+/** Segments whose live bytes are gathered with one snapshot. */
+const REWRITTEN_AT_ONCE = 64;
 const EVERYTHING = { from: "", to: "~" };
 
 export type SpaceKeeperOptions = {
@@ -59,6 +64,9 @@ export class SpaceKeeper {
   #snapshotAtMs: number;
   #notBeforeMs = 0;
   #reclaimedBytes = 0;
+  #rewrites: FoundPieces[] = [];
+  /** Segments that could not be rewritten, with their live bytes then: left alone until half of them die. */
+  readonly #kept = new Map<number, number>();
 
   constructor(options: SpaceKeeperOptions) {
     this.#options = options;
@@ -136,11 +144,16 @@ export class SpaceKeeper {
 
   async #look(signal: AbortSignal): Promise<void> {
     await this.#free(signal);
-    if (!this.#isSnapshotDue()) return;
-    await this.#makeSnapshot(signal);
+    if (!this.#isSnapshotDue()) {
+      await this.#rewriteNext(signal);
+      return;
+    }
+    const live = new LivePieces(this.#options.segments, this.#sparse());
+    await this.#makeSnapshot(live, signal);
     await this.#moveFloor();
     await this.#dropSnapshots();
     await this.#free(signal);
+    this.#planRewrites(live);
   }
 
   #isSnapshotDue(): boolean {
@@ -163,14 +176,31 @@ export class SpaceKeeper {
     let dead = 0;
     for (const { id, cut, bytes, liveBytes, firstIndex, entries } of segments.all) {
       const isValue = id <= this.#floor.segmentId;
-      if (isValue ? liveBytes > 0 || !this.#values.has(id) : !cut || firstIndex + entries > highest) continue;
+      if (isValue ? !this.#values.has(id) : !cut || firstIndex + entries > highest) continue;
+      if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
       const fileBytes = this.#values.get(id) ?? bytes;
       if (isSparse({ liveBytes, fileBytes }, settings)) dead += fileBytes - liveBytes;
     }
     return dead;
   }
 
-  async #makeSnapshot(signal: AbortSignal): Promise<void> {
+  /** Below the floor, few live bytes but some; those with most to gain first. */
+  #sparse(): readonly number[] {
+    const { segments, settings } = this.#options;
+    const sparse: { readonly id: number; readonly dead: number }[] = [];
+    for (const { id, liveBytes } of segments.all) {
+      const fileBytes = this.#values.get(id);
+      if (fileBytes === undefined || liveBytes === 0) continue;
+      if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
+      if (isSparse({ liveBytes, fileBytes }, settings)) sparse.push({ id, dead: fileBytes - liveBytes });
+    }
+    return sparse
+      .toSorted((a, b) => b.dead - a.dead)
+      .slice(0, REWRITTEN_AT_ONCE)
+      .map(({ id }) => id);
+  }
+
+  async #makeSnapshot(live: LivePieces, signal: AbortSignal): Promise<void> {
     const { disk, index, clock, logger } = this.#options;
     const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
     this.#snapshotAtMs = clock.monotonicMs();
@@ -181,7 +211,8 @@ export class SpaceKeeper {
     try {
       const rows = view.iterate(EVERYTHING);
       try {
-        await writeSnapshot(disk, unfinished, { source: { index: view.index, rows }, spend });
+        const visit = live.visit.bind(live);
+        await writeSnapshot(disk, unfinished, { source: { index: view.index, rows, visit }, spend });
       } finally {
         await rows.close();
         await view.close();
@@ -238,5 +269,46 @@ export class SpaceKeeper {
     if (freed === 0) return;
     await files.syncNames();
     logger.info("segments that nothing needs any more were deleted", { bytes: freed });
+  }
+
+  /** What was found may be rewritten if it is all that the same snapshot counts. */
+  #planRewrites(live: LivePieces): void {
+    const { logger } = this.#options;
+    const [newest] = this.#snapshots;
+    this.#rewrites = [];
+    for (const found of live.found()) {
+      const { id, liveBytes } = found;
+      const counted = newest?.segments[id - 1];
+      if (counted?.id === id && counted.liveBytes === liveBytes) {
+        this.#rewrites.push(found);
+        continue;
+      }
+      this.#kept.set(id, liveBytes);
+      const facts = { segment: id, named: liveBytes, counted: counted?.liveBytes };
+      logger.error("rows name other bytes of a segment than are counted: it stays as it is", facts);
+    }
+  }
+
+  /**
+   * One segment below the floor, without what no row of a snapshot named: nothing that died becomes live
+   * again, so an older snapshot only keeps more. One at a time: what can be deleted should not wait for it.
+   */
+  async #rewriteNext(signal: AbortSignal): Promise<void> {
+    const { disk, files, logger } = this.#options;
+    const next = this.#rewrites.shift();
+    const before = next && this.#values.get(next.id);
+    if (next === undefined || before === undefined) return;
+    const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
+    const { id } = next;
+    try {
+      const bytes = await packSegment(disk, files, { id, pieces: next.pieces, spend });
+      this.#values.set(id, bytes);
+      this.#reclaimedBytes += before - bytes;
+      logger.info("a segment was rewritten without its dead bytes", { segment: id, before, bytes });
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      this.#kept.set(id, next.liveBytes);
+      logger.error("a segment cannot be rewritten and stays", { segment: id, reason: error.message });
+    }
   }
 }

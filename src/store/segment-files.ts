@@ -3,13 +3,17 @@
  * is never closed under it, and a file is deleted only when nobody reads it.
  */
 import type { Disk, DiskFile } from "../ports/disk.ts";
+import { openSegmentFile } from "./open-segment-file.ts";
 
 const SUFFIX = ".seg";
 const OPEN_FILES_MAX = 256;
+/** Tables of packed segments are held as long as their files are open. */
+const TABLE_BYTES_MAX = 64 * 1024 * 1024;
 
 type Handle = {
   readonly file: Promise<DiskFile>;
   opened: DiskFile | undefined;
+  tableBytes: number;
   users: number;
   /** To be told when `users` has come down to 0. */
   unused: (() => void) | undefined;
@@ -20,6 +24,7 @@ export class SegmentFiles {
   readonly #directory: string;
   /** In order of use, the longest unused first. */
   readonly #handles = new Map<number, Handle>();
+  #tableBytes = 0;
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -79,18 +84,22 @@ export class SegmentFiles {
   }
 
   #forget(id: number, handle: Handle): void {
-    if (this.#handles.get(id) === handle) this.#handles.delete(id);
+    if (this.#handles.get(id) !== handle) return;
+    this.#handles.delete(id);
+    this.#tableBytes -= handle.tableBytes;
   }
 
   #lend(id: number): Handle {
     let handle = this.#handles.get(id);
     if (handle === undefined) {
-      const file = this.#disk.open(this.path(id), "read");
-      const created: Handle = { file, opened: undefined, users: 0, unused: undefined };
-      file.then(
-        (opened) => (created.opened = opened),
-        () => this.#forget(id, created),
-      );
+      const created: Handle = {
+        file: this.#open(id, () => created),
+        opened: undefined,
+        tableBytes: 0,
+        users: 0,
+        unused: undefined,
+      };
+      created.file.catch(() => this.#forget(id, created));
       handle = created;
     } else this.#handles.delete(id);
     this.#handles.set(id, handle);
@@ -99,11 +108,22 @@ export class SegmentFiles {
     return handle;
   }
 
+  async #open(id: number, handle: () => Handle): Promise<DiskFile> {
+    const { file, tableBytes } = await openSegmentFile(this.#disk, this.path(id));
+    const created = handle();
+    created.opened = file;
+    if (this.#handles.get(id) === created) {
+      created.tableBytes = tableBytes;
+      this.#tableBytes += tableBytes;
+    }
+    return file;
+  }
+
   #evict(): void {
-    if (this.#handles.size <= OPEN_FILES_MAX) return;
+    if (this.#handles.size <= OPEN_FILES_MAX && this.#tableBytes <= TABLE_BYTES_MAX) return;
     for (const [id, handle] of this.#handles) {
       if (handle.users > 0 || handle.opened === undefined) continue;
-      this.#handles.delete(id);
+      this.#forget(id, handle);
       // Nobody uses it and nobody can get it any more: a failing close of a read handle loses nothing.
       handle.opened.close().catch(() => undefined);
       return;
@@ -122,7 +142,7 @@ export class SegmentFiles {
   async retire(id: number): Promise<void> {
     const handle = this.#handles.get(id);
     if (handle === undefined) return;
-    this.#handles.delete(id);
+    this.#forget(id, handle);
     if (handle.users > 0) await new Promise<void>((resolve) => (handle.unused = resolve));
     const file = await handle.file.catch(() => undefined);
     await file?.close();

@@ -118,6 +118,8 @@ export type SnapshotSource = {
   readonly index: number;
   /** Rows as the index stores them. */
   readonly rows: IndexIterator<Uint8Array>;
+  /** Told of every row that goes into it. */
+  readonly visit?: (key: string, value: Uint8Array) => void;
 };
 
 /** Writes the file at `path`, which has no reader yet; stable when it returns. */
@@ -144,7 +146,7 @@ export async function writeSnapshot(
 /** Every row is held against its check: damage must not get a checksum of its own. */
 async function writeRows(
   writer: SnapshotWriter,
-  { rows }: SnapshotSource,
+  { rows, visit }: SnapshotSource,
 ): Promise<{ readonly rowCount: number; readonly segments: readonly SnapshotSegment[] }> {
   const segments: SnapshotSegment[] = [];
   let rowCount = 0;
@@ -156,6 +158,7 @@ async function writeRows(
       // Marks tell of batches of that one LevelDB.
       if (isMarkKey(key)) continue;
       if (key.startsWith(ranges.segments.from)) segments.push(snapshotSegment(key, value));
+      visit?.(key, value);
       rowCount++;
       await writer.row(key, stored);
     }

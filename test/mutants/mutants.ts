@@ -7,6 +7,7 @@ import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
+import { space } from "./space-mutants.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];
@@ -456,4 +457,5 @@ export const mutants: readonly Mutant[] = [
   ...failures,
   ...edge,
   ...accountMutants,
+  ...space,
 ];

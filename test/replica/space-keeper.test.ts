@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { markKey } from "../../src/store/flush-ring.ts";
 import { readFloor } from "../../src/store/floor-file.ts";
 import { scanSnapshot } from "../../src/store/snapshot-file.ts";
+import type { SimStore } from "../sim/sim-store.ts";
 import { openWorld } from "./space-world.ts";
 import type { SpaceWorld } from "./space-world.ts";
 
@@ -62,6 +63,108 @@ describe("overwriting", () => {
     await world.overwrite(store, 40, 20);
     expect((await world.names("log"))[0]).toBe("0000000001.seg");
     expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+});
+
+/** Of every segment file that is packed: its name. */
+async function packedNames(world: SpaceWorld): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const name of await world.names("log")) {
+    const bytes = Buffer.from((await world.machine.disk.readFile(`data/log/${name}`)) ?? []);
+    if (bytes.toString("latin1", 0, 8) === "THERMPAK") names.push(name);
+  }
+  return names;
+}
+
+/** Objects that stay, small and in chunks, among many that are overwritten. */
+async function withSomeKept(world: SpaceWorld): Promise<SimStore> {
+  const store = await world.openWithBucket();
+  for (let at = 0; at < 12; at++) {
+    await world.write(store, `kept-${at}`, 700 + at);
+    await world.overwrite(store, 10, 2);
+  }
+  await world.overwrite(store, 40, 12);
+  return store;
+}
+
+describe("a segment with few live bytes", () => {
+  test("is rewritten with these alone, and every object is read from where it was born", async () => {
+    const world = openWorld();
+    let store = await withSomeKept(world);
+    expect((await packedNames(world)).length).toBeGreaterThan(5);
+    expect(await world.wrong(store)).toEqual([]);
+    const { fileBytes } = store.node.space.status;
+    expect(fileBytes).toBeLessThan(150_000);
+    await world.close(store);
+    store = await world.open();
+    expect(await world.wrong(store)).toEqual([]);
+    expect(store.node.space.status.fileBytes).toBeLessThan(150_000);
+    await world.close(store);
+    const { lines } = await world.run(world.verify());
+    expect(lines.filter((line) => line.startsWith("DAMAGED"))).toEqual([]);
+  });
+
+  test("keeps chunks whole, and ranges of them are read", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    const bytes = await world.writeStreamed(store, "large", { size: 9000, chunkBytes: 2500 });
+    await world.overwrite(store, 40, 12);
+    expect(await packedNames(world)).not.toEqual([]);
+    expect(await world.wrong(store)).toEqual([]);
+    expect(await world.range(store, "large", 2400, 5100)).toEqual(bytes.subarray(2400, 5100));
+    await world.close(store);
+  });
+
+  test("is rewritten once more when what was kept dies", async () => {
+    const world = openWorld();
+    const store = await withSomeKept(world);
+    const before = await packedNames(world);
+    for (let at = 0; at < 11; at++) await world.write(store, `kept-${at}`, 10);
+    await world.overwrite(store, 40, 12);
+    expect((await packedNames(world)).length).toBeLessThan(before.length);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
+  test("that does not hold what rows name stays as it is", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    await world.write(store, "kept", 900);
+    const at = await world.placeOf("data/log/0000000001.seg", world.contentOf("kept"));
+    world.machine.disk.damage("data/log/0000000001.seg", at + 5, Buffer.from("rot"));
+    await world.overwrite(store, 40, 12);
+    expect(await packedNames(world)).not.toContain("0000000001.seg");
+    expect(await world.names("log")).toContain("0000000001.seg");
+    await world.close(store);
+  });
+
+  test("stays as it is while rows name less of it than is counted", async () => {
+    const world = openWorld();
+    const store = await world.openWithBucket();
+    await world.write(store, "kept", 900);
+    // Somebody who is not known to the rewriting names some bytes of it.
+    store.node.state.segments.addLive(2, 100);
+    await world.overwrite(store, 40, 12);
+    expect(await packedNames(world)).not.toContain("0000000001.seg");
+    expect(await world.names("log")).toContain("0000000001.seg");
+    await world.close(store);
+  });
+
+  test("whose table is damaged gives errors and never other bytes", async () => {
+    const world = openWorld();
+    await world.close(await withSomeKept(world));
+    const [name] = await packedNames(world);
+    const path = `data/log/${name}`;
+    const { length } = (await world.machine.disk.readFile(path)) ?? { length: 0 };
+    await flipByte(world, path, length - 100);
+    const store = await world.open();
+    const failing: string[] = [];
+    for (let at = 0; at < 12; at++) {
+      const outcome = await world.outcome(world.find(store, `kept-${at}`));
+      if (outcome === "DamageError") failing.push(`kept-${at}`);
+    }
+    expect(failing.length).toBeGreaterThan(0);
     await world.close(store);
   });
 });

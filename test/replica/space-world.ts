@@ -1,6 +1,12 @@
 /** A machine whose node gives space back early: small segments, a snapshot every few of them. */
 import type { SpaceSettings } from "../../src/replica/space-policy.ts";
+import { verifyStore } from "../../src/replica/verify-store.ts";
+import type { FoundObject } from "../../src/service/api.ts";
+import { StoreModel } from "../crash/object-model.ts";
+import { RecordedClient } from "../crash/recorded-client.ts";
 import { SimWorld } from "../crash/sim-world.ts";
+import { OperationLog } from "../sim/disk-operation.ts";
+import { SimIndexStore } from "../sim/sim-index-store.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 import { spaceSettings } from "../support/open-store.ts";
@@ -25,12 +31,15 @@ export class SpaceWorld {
   readonly #space: SpaceSettings;
   readonly #contents = new Map<string, Buffer>();
 
-  constructor(space: SpaceSettings) {
+  readonly #segmentBytes: number;
+
+  constructor(space: SpaceSettings, segmentBytes = SEGMENT_BYTES) {
     this.#space = space;
+    this.#segmentBytes = segmentBytes;
   }
 
   openSoon(): Promise<SimStore> {
-    return openSimStore(this.machine, { segmentBytes: SEGMENT_BYTES, space: this.#space });
+    return openSimStore(this.machine, { segmentBytes: this.#segmentBytes, space: this.#space });
   }
 
   open(): Promise<SimStore> {
@@ -68,6 +77,56 @@ export class SpaceWorld {
     const outcome = await this.machine.clock.run(this.machine.put(store, key, bytes));
     if (outcome !== "put") throw new Error(`${key}: ${outcome}`);
     this.#contents.set(key, bytes);
+  }
+
+  async writeStreamed(
+    store: SimStore,
+    key: string,
+    { size, chunkBytes }: { readonly size: number; readonly chunkBytes: number },
+  ): Promise<Buffer> {
+    const bytes = this.machine.bytes(size);
+    const client = new RecordedClient(store.service, new StoreModel(), new OperationLog());
+    await this.run(client.put({ bucket: "b", key, bytes, chunkBytes }));
+    this.#contents.set(key, bytes);
+    return bytes;
+  }
+
+  /** In chunks if it is large. */
+  async overwriteOne(store: SimStore, key: string, size: number): Promise<void> {
+    if (size <= 65_536) await this.write(store, key, size);
+    else await this.writeStreamed(store, key, { size, chunkBytes: 65_536 });
+  }
+
+  async range(store: SimStore, key: string, start: number, end: number): Promise<Buffer> {
+    const found = await this.run(this.find(store, key));
+    if (found === undefined) throw new Error(`${key} is gone`);
+    const pieces: Uint8Array[] = [];
+    const { signal } = new AbortController();
+    const read = async (): Promise<void> => {
+      for await (const piece of store.service.objects.read(found, { start, end }, { signal })) {
+        pieces.push(piece);
+      }
+    };
+    await this.run(read());
+    return Buffer.concat(pieces);
+  }
+
+  async find(store: SimStore, key: string): Promise<FoundObject | undefined> {
+    return await store.service.objects.find(`b/${key}`);
+  }
+
+  contentOf(key: string): Buffer {
+    return this.#contents.get(key) ?? Buffer.alloc(0);
+  }
+
+  async placeOf(path: string, bytes: Buffer): Promise<number> {
+    return Buffer.from((await this.machine.disk.readFile(path)) ?? []).indexOf(bytes);
+  }
+
+  verify(): ReturnType<typeof verifyStore> {
+    const { disk } = this.machine;
+    const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
+    return verifyStore({ disk, directory: SIM_DIRECTORY, openIndexStore });
   }
 
   /** Overwrites `keys` objects, one after the other, `times` times. */
