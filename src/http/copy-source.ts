@@ -3,23 +3,33 @@
  */
 import { invalidArgument, s3Error } from "../s3/errors.ts";
 import { parseCopySource, sourceRefusal } from "../s3/copy-source.ts";
-import type { FoundObject } from "../service/api.ts";
-import type { ObjectPath } from "../service/copy-api.ts";
+import type { BucketInfo, FoundObject } from "../service/api.ts";
+import type { SourcePath } from "../service/copy-api.ts";
+import { parseVersionId, versionIdOf, versionNameText } from "../state/version-id.ts";
+import type { VersionName } from "../state/version-id.ts";
 import { ownBucket } from "./authorize.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Without versioning, the one version that exists is called null. */
-function refuseVersion(versionId: string | undefined): void {
-  if (versionId === undefined || versionId === "null") return;
-  const message = versionId === "" ? "Version id cannot be the empty string" : "Invalid version id specified";
-  throw invalidArgument(message, "x-amz-copy-source", versionId);
+function versionOf(text: string | undefined): VersionName | undefined {
+  if (text === undefined) return undefined;
+  if (text === "") throw invalidArgument("Version id cannot be the empty string", "x-amz-copy-source", text);
+  const version = parseVersionId(text);
+  if (version === undefined) throw invalidArgument("Invalid version id specified", "x-amz-copy-source", text);
+  return version;
 }
 
-export function copySourceOf(exchange: Exchange): ObjectPath {
+export type NamedSource = SourcePath & { readonly ofBucket: BucketInfo };
+
+export function copySourceOf(exchange: Exchange): NamedSource {
   const { bucket, key, versionId } = parseCopySource(exchange.headers);
-  ownBucket(exchange, bucket, "x-amz-source-expected-bucket-owner");
-  refuseVersion(versionId);
-  return { bucket, key };
+  const ofBucket = ownBucket(exchange, bucket, "x-amz-source-expected-bucket-owner");
+  return { bucket, key, version: versionOf(versionId), ofBucket };
+}
+
+/** Which version of the source it was. */
+export function pushSourceVersion(headers: string[], source: NamedSource, found: FoundObject): void {
+  if (source.ofBucket.versioning === undefined) return;
+  headers.push("x-amz-copy-source-version-id", versionIdOf(found));
 }
 
 /** Throws what the conditions say against it. */
@@ -34,6 +44,14 @@ export function checkSource(
   if (refusal !== undefined) throw refusal;
 }
 
-export function noSuchSource(key: string): Error {
-  return s3Error("NoSuchKey", { fields: { Key: key } });
+export function noSuchSource(source: SourcePath): Error {
+  const { key, version } = source;
+  if (version === undefined) return s3Error("NoSuchKey", { fields: { Key: key } });
+  return s3Error("NoSuchVersion", { fields: { Key: key, VersionId: versionNameText(version) } });
+}
+
+export function sourceIsMarker(): Error {
+  return s3Error("InvalidRequest", {
+    message: "The source of a copy request may not specifically refer to a delete marker by version id.",
+  });
 }

@@ -303,7 +303,7 @@ function routeObjectQuery(method: string, query: QueryParameters): Route | undef
   const setting = findSetting(query, OBJECT_SETTING_NAMES);
   if (setting !== undefined && method !== "HEAD") {
     const built = SETTING_OPERATIONS.get(`${method} object ${setting}`);
-    if (built !== undefined) return refuseVersion(query) ?? operation(built);
+    if (built !== undefined) return operation(built);
     return method === "GET"
       ? { kind: "absentObjectSetting", setting }
       : settingNotImplemented(method, setting);

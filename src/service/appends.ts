@@ -193,7 +193,7 @@ type Grown = {
 function outcomeOf(result: CommandResult, grown: Grown): AppendOutcome | undefined {
   switch (result.kind) {
     case "objectPut":
-      return { kind: "appended", ...grown };
+      return { kind: "appended", versionId: result.versionId, ...grown };
     case "sourceChanged":
     case "tooDeep":
       return undefined;

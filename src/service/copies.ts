@@ -23,7 +23,9 @@ import type {
   CopyService,
   ObjectPath,
   RenameOutcome,
+  SourcePath,
 } from "./copy-api.ts";
+import type { VersionService } from "./version-api.ts";
 import { unexpected } from "./put-outcome.ts";
 import { bytesOf, digestRange, sourceOf, writeCopy } from "./source-bytes.ts";
 
@@ -35,6 +37,8 @@ type CopyInput = Parameters<CopyService["copy"]>[0];
 type CopyPartInput = Parameters<CopyService["copyPart"]>[0];
 type RenameInput = Parameters<CopyService["rename"]>[0];
 
+type Refused = { readonly refused: "noSuchSource" | "sourceIsMarker" };
+
 /** What a body of its own brings along: its digests are those of its bytes. */
 type Brought = {
   readonly body: CopyBody;
@@ -45,25 +49,28 @@ type Brought = {
 export class Copies implements CopyService {
   readonly #log: ReplicatedLog<Command, Chunk, CommandResult>;
   readonly #objects: ObjectService;
+  readonly #versions: VersionService;
   readonly #bodies: Bodies;
   readonly #parts: ConstructorParameters<typeof Append>[0];
 
   constructor(parts: {
     readonly log: ReplicatedLog<Command, Chunk, CommandResult>;
     readonly objects: ObjectService;
+    readonly versions: VersionService;
     readonly bodies: Bodies;
     readonly hasBucket: (name: string) => boolean;
   }) {
     this.#log = parts.log;
     this.#objects = parts.objects;
+    this.#versions = parts.versions;
     this.#bodies = parts.bodies;
     this.#parts = parts;
   }
 
   async copy(input: CopyInput): Promise<CopyOutcome> {
     return await again(async () => {
-      const source = await this.#find(input.source);
-      if (source === undefined) return { kind: "noSuchSource" };
+      const source = await this.#findSource(input.source);
+      if ("refused" in source) return { kind: source.refused };
       const plan = input.look(source);
       const { body, etag, checksum } = await this.#bodyOfCopy(source, plan);
       const result = await this.#log.propose({
@@ -80,7 +87,14 @@ export class Copies implements CopyService {
         case "sourceChanged":
           return undefined;
         case "objectPut":
-          return { kind: "copied", etag, modifiedMs: result.modifiedMs, checksum, source };
+          return {
+            kind: "copied",
+            etag,
+            modifiedMs: result.modifiedMs,
+            checksum,
+            source,
+            versionId: result.versionId,
+          };
         case "noSuchBucket":
         case "noSuchKey":
         case "preconditionFailed":
@@ -122,8 +136,8 @@ export class Copies implements CopyService {
   async copyPart(input: CopyPartInput): Promise<CopyPartOutcome> {
     let isDeep = false;
     return await again(async () => {
-      const source = await this.#find(input.source);
-      if (source === undefined) return { kind: "noSuchSource" };
+      const source = await this.#findSource(input.source);
+      if ("refused" in source) return { kind: source.refused };
       const range = input.look(source);
       const outcome = isDeep
         ? await this.#copyPartByValue(input, source, range)
@@ -225,7 +239,7 @@ export class Copies implements CopyService {
         case "sourceChanged":
           return undefined;
         case "objectPut":
-          return { kind: "renamed" };
+          return { kind: "renamed", versionId: result.versionId };
         case "noSuchBucket":
         case "noSuchKey":
         case "preconditionFailed":
@@ -249,6 +263,14 @@ export class Copies implements CopyService {
     } finally {
       append.end();
     }
+  }
+
+  async #findSource(path: SourcePath): Promise<StoredObject | Refused> {
+    const { bucket, key, version } = path;
+    if (version === undefined) return (await this.#find(path)) ?? { refused: "noSuchSource" };
+    const found = await this.#versions.find({ bucket, key, version });
+    if (found.kind === "object") return found.object as FoundObject & StoredObject;
+    return { refused: found.kind === "marker" ? "sourceIsMarker" : "noSuchSource" };
   }
 
   async #find({ bucket, key }: ObjectPath): Promise<StoredObject | undefined> {

@@ -6,9 +6,13 @@
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { TagSet } from "../state/tags.ts";
+import type { Birth, VersionName } from "../state/version-id.ts";
 import type { FoundObject, PutBody } from "./body-api.ts";
 
 export type ObjectPath = { readonly bucket: string; readonly key: string };
+
+/** A version of it if one is named, else the current object. */
+export type SourcePath = ObjectPath & { readonly version?: VersionName | undefined };
 
 /** What the copy of a source shall have. */
 export type CopyPlan = {
@@ -26,8 +30,12 @@ export type CopyOutcome =
       readonly modifiedMs: number;
       readonly checksum: StoredChecksum | undefined;
       readonly source: FoundObject;
+      /** `undefined` in a bucket that never had versioning. */
+      readonly versionId: string | undefined;
     }
-  | { readonly kind: "noSuchSource" | "noSuchBucket" | "noSuchKey" | "preconditionFailed" };
+  | {
+      readonly kind: "noSuchSource" | "sourceIsMarker" | "noSuchBucket" | "noSuchKey" | "preconditionFailed";
+    };
 
 export type CopyPartOutcome =
   | {
@@ -37,15 +45,16 @@ export type CopyPartOutcome =
       readonly checksum: StoredChecksum | undefined;
       readonly source: FoundObject;
     }
-  | { readonly kind: "noSuchSource" | "noSuchUpload" };
+  | { readonly kind: "noSuchSource" | "sourceIsMarker" | "noSuchUpload" };
 
 export type RenameOutcome =
-  | { readonly kind: "renamed" }
+  | { readonly kind: "renamed"; readonly versionId: string | undefined }
   | { readonly kind: "noSuchSource" | "noSuchBucket" | "noSuchKey" | "preconditionFailed" };
 
 export type AppendOutcome =
   | {
       readonly kind: "appended";
+      readonly versionId: string | undefined;
       readonly etag: string;
       readonly size: number;
       readonly checksum: StoredChecksum | undefined;
@@ -58,14 +67,14 @@ export type AppendOutcome =
 export interface CopyService {
   /** `look` throws what is wrong with a source; so do the others'. */
   copy(input: {
-    readonly source: ObjectPath;
+    readonly source: SourcePath;
     readonly target: ObjectPath;
     readonly condition: WriteCondition;
     readonly look: (source: FoundObject) => CopyPlan;
   }): Promise<CopyOutcome>;
   /** `look` says which bytes. */
   copyPart(input: {
-    readonly source: ObjectPath;
+    readonly source: SourcePath;
     readonly uploadId: string;
     readonly partNumber: number;
     /** Of the upload: its parts must have it. */
@@ -102,9 +111,14 @@ export type ObjectPart = {
 };
 
 export interface DetailService {
-  /** `undefined`: no such object. */
-  tags(path: ObjectPath): Promise<TagSet | undefined>;
-  putTags(path: ObjectPath, tags: TagSet): Promise<{ readonly kind: "put" | "noSuchBucket" | "noSuchKey" }>;
+  /** Of the object that `look` finds; it is called again if that changes meanwhile. */
+  tags(look: () => Promise<FoundObject>): Promise<{ readonly object: FoundObject; readonly tags: TagSet }>;
+  /** Of exactly this version of the object. */
+  putTags(
+    path: ObjectPath,
+    version: Birth,
+    tags: TagSet,
+  ): Promise<{ readonly kind: "put" | "noSuchBucket" | "noSuchVersion" }>;
   /** Of an object that was uploaded in parts, those after number `after`. */
   parts(
     object: FoundObject,

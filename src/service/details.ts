@@ -8,8 +8,9 @@ import { rows } from "../state/rows.ts";
 import type { StoredObject } from "../state/stored-object.ts";
 import { NO_TAGS, decodeTags } from "../state/tags.ts";
 import type { TagSet } from "../state/tags.ts";
+import type { Birth } from "../state/version-id.ts";
 import type { StateIndex } from "../store/state-index.ts";
-import type { FoundObject, ObjectService } from "./api.ts";
+import type { FoundObject } from "./api.ts";
 import type { DetailService, ObjectPart, ObjectPath } from "./copy-api.ts";
 import { unexpected } from "./put-outcome.ts";
 
@@ -18,26 +19,23 @@ const TRIES = 8;
 export class Details implements DetailService {
   readonly #log: ReplicatedLog<Command, Chunk, CommandResult>;
   readonly #index: StateIndex;
-  readonly #objects: ObjectService;
 
   constructor(parts: {
     readonly log: ReplicatedLog<Command, Chunk, CommandResult>;
     readonly index: StateIndex;
-    readonly objects: ObjectService;
   }) {
     this.#log = parts.log;
     this.#index = parts.index;
-    this.#objects = parts.objects;
   }
 
-  async tags({ bucket, key }: ObjectPath): Promise<TagSet | undefined> {
+  async tags(
+    look: () => Promise<FoundObject>,
+  ): Promise<{ readonly object: FoundObject; readonly tags: TagSet }> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const found = (await this.#objects.find(`${bucket}/${key}`)) as
-        (FoundObject & StoredObject) | undefined;
-      if (found === undefined) return undefined;
-      if (found.tagCount === 0) return NO_TAGS;
-      const row = await this.#index.getLater(keys.tags(found.birthIndex, found.birthSub));
-      if (row !== undefined) return decodeTags(row);
+      const object = await look();
+      if (object.tagCount === 0) return { object, tags: NO_TAGS };
+      const row = await this.#index.getLater(keys.tags(object.birthIndex, object.birthSub));
+      if (row !== undefined) return { object, tags: decodeTags(row) };
       // The object, or its last tag, went between the two reads.
     }
     throw new BusyError("the tags of the object keep changing while they are read");
@@ -45,15 +43,19 @@ export class Details implements DetailService {
 
   async putTags(
     path: ObjectPath,
+    version: Birth,
     tags: TagSet,
-  ): Promise<{ readonly kind: "put" | "noSuchBucket" | "noSuchKey" }> {
-    const result = await this.#log.propose({ kind: "putObjectTags", ...path, version: undefined, tags });
+  ): Promise<{ readonly kind: "put" | "noSuchBucket" | "noSuchVersion" }> {
+    const { birthIndex, birthSub } = version;
+    const named = { birthIndex, birthSub };
+    const result = await this.#log.propose({ kind: "putObjectTags", ...path, version: named, tags });
     switch (result.kind) {
       case "done":
         return { kind: "put" };
       case "noSuchBucket":
-      case "noSuchKey":
-        return { kind: result.kind };
+        return { kind: "noSuchBucket" };
+      case "sourceChanged":
+        return { kind: "noSuchVersion" };
       default:
         return unexpected(result);
     }

@@ -47,10 +47,10 @@ export class StoreService implements Service {
     this.objects = new Objects({ log, index, buckets, reader, bodies });
     this.versions = new Versions({ log, index, buckets, reader });
     this.uploads = new Uploads({ log, index, buckets, bodies, clock, logTimeMs, random });
-    const { objects } = this;
+    const { objects, versions } = this;
     const hasBucket = (name: string): boolean => buckets.find(name) !== undefined;
-    this.copies = new Copies({ log, objects, bodies, hasBucket });
-    this.details = new Details({ log, index, objects });
+    this.copies = new Copies({ log, objects, versions, bodies, hasBucket });
+    this.details = new Details({ log, index });
     this.identities = new Identities(options.root);
   }
 

@@ -17,7 +17,7 @@ import { openUpload, placePart } from "./apply-upload.ts";
 import type { CommandResult, CopyBody, CopyObject, CopyPart, RenameObject } from "./command.ts";
 import type { BodyReference, SharedBody } from "./object-row.ts";
 import { NESTING_MAX, nestingOf, retainBody } from "./shared-body.ts";
-import { copyTags, sourceObject, writeNewTags } from "./standing-object.ts";
+import { copyTags, sourceObject, sourceVersion, writeNewTags } from "./standing-object.ts";
 import { NO_RUNS, bytesInMemory, storedObject } from "./stored-object.ts";
 import type { StoredObject } from "./stored-object.ts";
 
@@ -38,7 +38,7 @@ function bodyOfCopy(
 export function applyCopyObject(context: ApplyContext, command: CopyObject, place: Place): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const source = sourceObject(context, command.source);
+  const source = sourceVersion(context, command.source);
   if (source === undefined) return { kind: "sourceChanged" };
   const { key, etag, attributes, tags } = command;
   const old = context.view.object(bucket.objectPrefix, key);
@@ -111,7 +111,7 @@ export function applyCopyPart(context: ApplyContext, command: CopyPart, bodyOffs
   const { uploadId, partNumber, etag, checksum, start, size } = command;
   const upload = openUpload(context, uploadId);
   if (upload === undefined) return { kind: "noSuchUpload" };
-  const source = sourceObject(context, command.source);
+  const source = sourceVersion(context, command.source);
   if (source === undefined) return { kind: "sourceChanged" };
   let body: BodyReference | undefined;
   let nesting = 0;

@@ -4,6 +4,7 @@
 import { assert } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import type { CopySource } from "./command.ts";
+import { versionRow } from "./find-version.ts";
 import { keys } from "./keys.ts";
 import { decodeDetail, decodeObject } from "./object-row.ts";
 import type { ObjectRow, PartRun } from "./object-row.ts";
@@ -37,7 +38,16 @@ function rowOf(context: ApplyContext, key: string): Uint8Array {
   return bytes;
 }
 
-/** `undefined`: something else stands there by now, or nothing. */
+/** The source of a copy: the current object, or an older version of it. */
+export function sourceVersion(context: ApplyContext, source: CopySource): StoredObject | undefined {
+  const current = sourceObject(context, source);
+  const bucket = context.buckets.find(source.bucket);
+  if (current !== undefined || bucket?.row.versioning === undefined) return current;
+  const row = versionRow({ view: context.view, bucket, key: source.key }, source);
+  return row?.version.kind === "object" ? wholeObject(context, row.version.row) : undefined;
+}
+
+/** The current object; `undefined`: something else stands there by now, or nothing. */
 export function sourceObject(context: ApplyContext, source: CopySource): StoredObject | undefined {
   const bucket = context.buckets.find(source.bucket);
   const standing = bucket && context.view.object(bucket.objectPrefix, source.key);

@@ -71,7 +71,7 @@ export function createFakeService(): FakeService {
     ...NOT_HERE,
     details: {
       ...NOT_HERE.details,
-      tags: async ({ bucket, key }) => (world.objects.has(`${bucket}/${key}`) ? [] : undefined),
+      tags: async (look) => ({ object: await look(), tags: [] }),
     },
     identities: {
       find: (accessKey) => identities.get(accessKey),

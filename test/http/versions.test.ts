@@ -178,14 +178,6 @@ describe("reading", () => {
     expect([elementOf(text(got), "ObjectSize"), versionOf(got)]).toEqual(["10", first]);
   });
 
-  test("GetObjectTagging_version is refused rather than answered for another version", async () => {
-    const bucket = await newBucket("Enabled");
-    const first = await put(bucket, "k", "1");
-    await put(bucket, "k", "2");
-    const got = await call("GET", `/${bucket}/k?tagging&versionId=${first}`);
-    expect([got.status, codeOf(got)]).toEqual([400, "InvalidArgument"]);
-  });
-
   test("GetObject_version of every size of body, whole and by its part", async () => {
     const bucket = await newBucket("Enabled");
     for (const size of [0, 200, 5000, 65_536, 200_000]) {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { FoundObject } from "../../src/service/api.ts";
 import type { CopyPlan } from "../../src/service/copy-api.ts";
 import type { StoreService } from "../../src/service/store-service.ts";
 import { checksumOf } from "../../src/s3/checksums.ts";
@@ -65,6 +66,12 @@ async function copyPart(
   const copied = await service.copies.copyPart({ source, ...part, checksum: undefined, look: () => range });
   if (copied.kind !== "copied") throw new Error(copied.kind);
   return { partNumber: part.partNumber, etag: copied.etag, checksum: undefined };
+}
+
+async function there(service: StoreService, key: string): Promise<FoundObject> {
+  const object = await find(service, key);
+  if (object === undefined) throw new Error(`no ${key}`);
+  return object;
 }
 
 async function content(service: StoreService, key: string, bucket = "b"): Promise<Buffer> {
@@ -286,7 +293,7 @@ describe("a renamed object", () => {
     const attributes: Attributes = { ...NO_ATTRIBUTES, metadata: [["m", "x".repeat(400)]] };
     await put(service, "old", bytes, { attributes });
     await put(service, "there", "replaced");
-    await service.details.putTags({ bucket: "b", key: "old" }, [["t", "1"]]);
+    await service.details.putTags({ bucket: "b", key: "old" }, await there(service, "old"), [["t", "1"]]);
     const before = await find(service, "old");
     expect(await rename(service, "old", "there")).toBe("renamed");
     expect(await find(service, "old")).toBeUndefined();
@@ -296,7 +303,8 @@ describe("a renamed object", () => {
       before?.etag,
       before?.attributes,
     ]);
-    expect(await service.details.tags({ bucket: "b", key: "there" })).toEqual([["t", "1"]]);
+    const { tags } = await service.details.tags(() => there(service, "there"));
+    expect(tags).toEqual([["t", "1"]]);
     expect((await content(service, "there")).equals(bytes)).toBe(true);
     expect(await checkRows(world.store().node)).toEqual([]);
     expect((await content(await world.reopen(), "there")).equals(bytes)).toBe(true);

@@ -46,10 +46,17 @@ export class ModelObjects {
     return this.#add(key, object, object.timeMs);
   }
 
-  /** The current object stays what it is, but for what may change of one. */
-  change(key: string, object: ModelObject): void {
-    const [current, ...others] = this.versionsOf(key);
-    if (current !== undefined) this.#versions.set(key, [{ ...current, object }, ...others]);
+  /** The version that was born then, current or older, if it is an object. */
+  ofBirth(key: string, birth: string): ModelObject | undefined {
+    return this.versionsOf(key).find(({ object }) => object?.birth === birth)?.object;
+  }
+
+  /** A version stays what it is, but for what may change of one. */
+  change(key: string, changed: ModelObject): void {
+    const versions = this.versionsOf(key).map((version) =>
+      version.object?.birth === changed.birth ? { ...version, object: changed } : version,
+    );
+    this.#versions.set(key, versions);
   }
 
   /** Deletes without a version id; the id of the delete marker. */

@@ -23,8 +23,10 @@ import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
 import { NESTING_MAX } from "../../src/state/shared-body.ts";
 import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
-import { NULL_VERSION, parseVersionId } from "../../src/state/version-id.ts";
+import { NULL_VERSION, birthText, parseVersionId } from "../../src/state/version-id.ts";
 import type { VersionName } from "../../src/state/version-id.ts";
+import { decodeVersion } from "../../src/state/version-row.ts";
+import type { ModelObject } from "./model-objects.ts";
 import { recount } from "./recount.ts";
 import { settingsInModel, settingsInRows } from "./settings-in-rows.ts";
 import { StateModel } from "./state-model.ts";
@@ -266,7 +268,7 @@ export class StateDriver {
       case "append":
         return this.#append(each);
       case "tag": {
-        const { birthIndex, birthSub } = this.#source(a, b);
+        const { birthIndex, birthSub } = this.#anyVersion(each);
         const version = c % 3 === 0 ? undefined : { birthIndex, birthSub };
         return { kind: "putObjectTags", bucket, key, version, tags: this.#tags(c) };
       }
@@ -297,13 +299,36 @@ export class StateDriver {
     return { ...path, birthIndex: birth.birthIndex - ((a + b) % 8 === 7 ? 1 : 0), birthSub: birth.birthSub };
   }
 
+  /** For what may name an older version: now and then the oldest. */
+  #anyVersion({ a, b, c }: Step): CopySource {
+    const source = this.#source(a, b);
+    const versions = this.model.buckets.get(source.bucket)?.objects.versionsOf(source.key) ?? [];
+    const oldest = versions.findLast(({ object }) => object !== undefined)?.object;
+    const birth = c % 2 === 0 || oldest === undefined ? undefined : parseVersionId(oldest.birth);
+    if (birth?.kind !== "birth") return source;
+    return { ...source, birthIndex: birth.birthIndex, birthSub: birth.birthSub };
+  }
+
+  #modelOf(source: CopySource): ModelObject | undefined {
+    const objects = this.model.buckets.get(source.bucket)?.objects;
+    return objects?.ofBirth(source.key, birthText(source)) ?? objects?.get(source.key);
+  }
+
+  /** The row of this version, else that of the current object. */
+  #rowOfVersion(source: CopySource): Uint8Array | undefined {
+    const bytes = this.world.view.get(keys.bucket(source.bucket));
+    const row = bytes && this.world.view.get(keys.version(rows.bucket.decode(bytes).id, source.key, source));
+    const version = row && decodeVersion(row).version;
+    return version?.kind === "object" ? version.row : this.#rowOf(source);
+  }
+
   #rowOf({ bucket, key }: { readonly bucket: string; readonly key: string }): Uint8Array | undefined {
     const bytes = this.world.view.get(keys.bucket(bucket));
     return bytes && this.world.view.object(keys.objectPrefix(rows.bucket.decode(bytes).id), key);
   }
 
   #sizeOf(source: CopySource): number {
-    return this.model.buckets.get(source.bucket)?.objects.get(source.key)?.size ?? 0;
+    return this.#modelOf(source)?.size ?? 0;
   }
 
   /** Shared if it can be, else as many bytes. */
@@ -312,9 +337,9 @@ export class StateDriver {
     source: CopySource,
     range: { readonly start: number; readonly size: number },
   ): CopyBody {
-    const row = this.#rowOf(source);
+    const row = this.#rowOfVersion(source);
     const kind = row === undefined ? "empty" : decodeFootprint(row).body.kind;
-    const nesting = this.model.buckets.get(source.bucket)?.objects.get(source.key)?.nesting ?? 0;
+    const nesting = this.#modelOf(source)?.nesting ?? 0;
     const isLarge = kind === "stored" || kind === "parts" || kind === "appended";
     if (isLarge && nesting < NESTING_MAX) return { kind: "shared" };
     const bytes = Buffer.alloc(range.size, c);
@@ -322,8 +347,8 @@ export class StateDriver {
   }
 
   #copy(each: Step): Command {
-    const { a, b, c } = each;
-    const source = this.#source(a, b);
+    const { b, c } = each;
+    const source = this.#anyVersion(each);
     const target = { bucket: pick(BUCKETS, c), key: pick(KEYS, b + c) };
     const isOwnBody = c % 3 === 0;
     const body = isOwnBody
@@ -335,8 +360,8 @@ export class StateDriver {
   }
 
   #copyPart(each: Step): Command {
-    const { a, b, c } = each;
-    const source = this.#source(a, b);
+    const { c } = each;
+    const source = this.#anyVersion(each);
     const whole = this.#sizeOf(source);
     const start = c % 2 === 0 ? 0 : Math.min(whole, c);
     const size = Math.max(0, whole - start - (c % 4 === 0 ? 0 : 1));

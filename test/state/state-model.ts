@@ -287,10 +287,15 @@ export class StateModel {
     return found?.birth === birthText(source) ? found : undefined;
   }
 
+  /** A copy may be of an older version. */
+  #version(source: CopySource): ModelObject | undefined {
+    return this.buckets.get(source.bucket)?.objects.ofBirth(source.key, birthText(source));
+  }
+
   #copy(command: Extract<Command, { kind: "copyObject" }>): CommandResult {
     const bucket = this.buckets.get(command.bucket);
     if (bucket === undefined) return { kind: "noSuchBucket" };
-    const source = this.#source(command.source);
+    const source = this.#version(command.source);
     if (source === undefined) return { kind: "sourceChanged" };
     const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
     if (refusal !== undefined) return refusal;
@@ -304,7 +309,7 @@ export class StateModel {
   #copyPart(command: Extract<Command, { kind: "copyPart" }>): CommandResult {
     const upload = this.uploads.get(command.uploadId);
     if (upload === undefined) return { kind: "noSuchUpload" };
-    const source = this.#source(command.source);
+    const source = this.#version(command.source);
     if (source === undefined) return { kind: "sourceChanged" };
     if (command.body.kind !== "shared" && this.#claim(command.body) === undefined)
       return { kind: "bodyGone" };
@@ -347,12 +352,11 @@ export class StateModel {
   #tag(command: Extract<Command, { kind: "putObjectTags" }>): CommandResult {
     const bucket = this.buckets.get(command.bucket);
     if (bucket === undefined) return { kind: "noSuchBucket" };
-    const object = bucket.objects.get(command.key);
-    if (object === undefined) return { kind: "noSuchKey" };
-    const { version, tags } = command;
-    const isMeant = version === undefined || object.birth === birthText(version);
-    if (!isMeant) return { kind: "sourceChanged" };
-    bucket.objects.change(command.key, { ...object, tags });
+    const { key, version, tags } = command;
+    const { objects } = bucket;
+    const object = version === undefined ? objects.get(key) : objects.ofBirth(key, birthText(version));
+    if (object === undefined) return { kind: version === undefined ? "noSuchKey" : "sourceChanged" };
+    objects.change(key, { ...object, tags });
     return { kind: "done" };
   }
 }

@@ -22,6 +22,7 @@ import { toAttributes } from "../object-attributes.ts";
 import { receiveBody } from "../receive-body.ts";
 import type { ReceivedBody } from "../receive-body.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 import { writeCondition } from "../write-condition.ts";
 
 const OFFSET = "x-amz-write-offset-bytes";
@@ -46,6 +47,7 @@ function answerOutcome(exchange: Exchange, outcome: AppendOutcome): void {
     case "appended": {
       const headers = writeHeaders(exchange);
       headers.push("ETag", `"${outcome.etag}"`, "x-amz-object-size", String(outcome.size));
+      pushVersion(headers, outcome.versionId);
       pushChecksum(headers, outcome.checksum, { withType: true });
       return answer(exchange, 200, headers);
     }

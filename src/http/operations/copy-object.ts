@@ -14,11 +14,19 @@ import type { FoundObject } from "../../service/api.ts";
 import type { CopyOutcome, CopyPlan } from "../../service/copy-api.ts";
 import type { Attributes } from "../../state/attributes.ts";
 import { answer, writeHeaders } from "../answer.ts";
-import { checkSource, copySourceOf, noSuchSource } from "../copy-source.ts";
+import {
+  checkSource,
+  copySourceOf,
+  noSuchSource,
+  pushSourceVersion,
+  sourceIsMarker,
+} from "../copy-source.ts";
+import type { NamedSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { readWithoutBody } from "../read-document.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 import { writeCondition } from "../write-condition.ts";
 
 function checksumAlgorithm(exchange: Exchange): ChecksumAlgorithm | undefined {
@@ -55,11 +63,13 @@ function planOf(exchange: Exchange): (source: FoundObject) => CopyPlan {
   };
 }
 
-function answerOutcome(exchange: Exchange, outcome: CopyOutcome, sourceKey: string): void {
+function answerOutcome(exchange: Exchange, outcome: CopyOutcome, source: NamedSource): void {
   switch (outcome.kind) {
     case "copied": {
       const { etag, modifiedMs: lastModifiedMs, checksum } = outcome;
       const headers = writeHeaders(exchange);
+      pushVersion(headers, outcome.versionId);
+      pushSourceVersion(headers, source, outcome.source);
       headers.push("Content-Type", "application/xml");
       return answer(
         exchange,
@@ -69,7 +79,9 @@ function answerOutcome(exchange: Exchange, outcome: CopyOutcome, sourceKey: stri
       );
     }
     case "noSuchSource":
-      throw noSuchSource(sourceKey);
+      throw noSuchSource(source);
+    case "sourceIsMarker":
+      throw sourceIsMarker();
     case "noSuchBucket":
       throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
@@ -86,11 +98,11 @@ export async function copyObject(exchange: Exchange): Promise<void> {
   const { target, headers, edge } = exchange;
   const { bucket, key } = target;
   const source = copySourceOf(exchange);
-  const isOntoItself = source.bucket === bucket && source.key === key;
+  const isOntoItself = source.bucket === bucket && source.key === key && source.version === undefined;
   refuseIdleCopy(headers, { isOntoItself, directives: parseDirectives(headers) });
   const condition = writeCondition(exchange);
   const look = planOf(exchange);
   await readWithoutBody(exchange);
   const outcome = await edge.service.copies.copy({ source, target: { bucket, key }, condition, look });
-  answerOutcome(exchange, outcome, source.key);
+  answerOutcome(exchange, outcome, source);
 }

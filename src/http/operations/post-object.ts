@@ -17,6 +17,7 @@ import type { Tags } from "../../s3/tagging.ts";
 import { document, element } from "../../s3/xml-write.ts";
 import { readXml } from "../../s3/xml-read.ts";
 import { CHUNK_BYTES_MAX } from "../../service/api.ts";
+import type { PutOutcome } from "../../service/api.ts";
 import { finishAtOnce } from "../../base/steps.ts";
 import type { Attributes } from "../../state/attributes.ts";
 import { answer, writeHeaders } from "../answer.ts";
@@ -29,6 +30,7 @@ import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { pumpBody } from "../pump-body.ts";
 import { noSuchBucket } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 
 /** A form that was found good, at the point where its file begins. */
 type Upload = {
@@ -181,11 +183,14 @@ class FormUpload {
   }
 }
 
+type Put = Extract<PutOutcome, { readonly kind: "put" }>;
+
 function isHttpUrl(text: string): boolean {
   return /^https?:\/\/[^\s]+$/.test(text) && URL.canParse(text);
 }
 
-function answerPosted(exchange: Exchange, upload: Upload, etag: string): void {
+function answerPosted(exchange: Exchange, upload: Upload, put: Put): void {
+  const { etag, versionId } = put;
   const { bucket } = exchange.target;
   const { key, fields } = upload;
   const host = exchange.headers["host"];
@@ -193,6 +198,7 @@ function answerPosted(exchange: Exchange, upload: Upload, etag: string): void {
   const location = `http://${typeof host === "string" ? host : ""}${path}`;
   const headers = writeHeaders(exchange);
   headers.push("ETag", `"${etag}"`);
+  pushVersion(headers, versionId);
   const redirect = fields.get("success_action_redirect") ?? fields.get("redirect") ?? "";
   if (isHttpUrl(redirect)) {
     const tag = encodeRfc3986(`"${etag}"`);
@@ -227,7 +233,7 @@ async function finishUpload(exchange: Exchange, upload: Upload): Promise<void> {
     tags: tags.length === 0 ? undefined : tags,
   });
   if (outcome.kind !== "put") throw noSuchBucket(bucket);
-  answerPosted(exchange, upload, etag);
+  answerPosted(exchange, upload, outcome);
 }
 
 export async function postObject(exchange: Exchange): Promise<void> {

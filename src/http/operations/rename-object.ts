@@ -8,10 +8,11 @@ import { parseRenameSource } from "../../s3/copy-source.ts";
 import { invalidArgument, s3Error } from "../../s3/errors.ts";
 import type { RenameOutcome } from "../../service/copy-api.ts";
 import { answer, writeHeaders } from "../answer.ts";
-import { checkSource, noSuchSource } from "../copy-source.ts";
+import { checkSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { readWithoutBody } from "../read-document.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { pushVersion } from "../require-object.ts";
 import { writeCondition } from "../write-condition.ts";
 
 const TOKEN = /^[!-~]{1,64}$/;
@@ -25,10 +26,13 @@ function checkToken(exchange: Exchange): void {
 
 function answerOutcome(exchange: Exchange, outcome: RenameOutcome, sourceKey: string): void {
   switch (outcome.kind) {
-    case "renamed":
-      return answer(exchange, 200, writeHeaders(exchange));
+    case "renamed": {
+      const headers = writeHeaders(exchange);
+      pushVersion(headers, outcome.versionId);
+      return answer(exchange, 200, headers);
+    }
     case "noSuchSource":
-      throw noSuchSource(sourceKey);
+      throw noSuchKey(sourceKey);
     case "noSuchBucket":
       throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":

@@ -8,7 +8,14 @@ import { parsePartNumber } from "../../s3/names.ts";
 import { refuseUnbuiltHeaders } from "../../s3/headers.ts";
 import type { CopyPartOutcome } from "../../service/copy-api.ts";
 import { answer, writeHeaders } from "../answer.ts";
-import { checkSource, copySourceOf, noSuchSource } from "../copy-source.ts";
+import {
+  checkSource,
+  copySourceOf,
+  noSuchSource,
+  pushSourceVersion,
+  sourceIsMarker,
+} from "../copy-source.ts";
+import type { NamedSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { readWithoutBody } from "../read-document.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
@@ -17,12 +24,13 @@ import { noSuchUpload, requireUpload } from "../require-upload.ts";
 function answerOutcome(
   exchange: Exchange,
   outcome: CopyPartOutcome,
-  names: { readonly sourceKey: string; readonly uploadId: string },
+  names: { readonly source: NamedSource; readonly uploadId: string },
 ): void {
   switch (outcome.kind) {
     case "copied": {
       const { etag, modifiedMs: lastModifiedMs, checksum } = outcome;
       const headers = writeHeaders(exchange);
+      pushSourceVersion(headers, names.source, outcome.source);
       headers.push("Content-Type", "application/xml");
       return answer(
         exchange,
@@ -32,7 +40,9 @@ function answerOutcome(
       );
     }
     case "noSuchSource":
-      throw noSuchSource(names.sourceKey);
+      throw noSuchSource(names.source);
+    case "sourceIsMarker":
+      throw sourceIsMarker();
     case "noSuchUpload":
       throw noSuchUpload(names.uploadId);
     default:
@@ -58,5 +68,5 @@ export async function uploadPartCopy(exchange: Exchange): Promise<void> {
       return parseCopyRange(headers, found.size);
     },
   });
-  answerOutcome(exchange, outcome, { sourceKey: source.key, uploadId });
+  answerOutcome(exchange, outcome, { source, uploadId });
 }
