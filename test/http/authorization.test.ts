@@ -210,6 +210,22 @@ describe("authorization", () => {
       }
     }));
 
+  test("CopyObject_and_UploadPartCopy_from_somebody_else are AccessDenied, into one's own bucket too", () =>
+    withEdge(async ({ port }) => {
+      await theirs(port);
+      const credentials = THIRD_CREDENTIALS;
+      await send(port, { method: "PUT", url: "/mine", credentials });
+      const begun = await send(port, { method: "POST", url: "/mine/copy?uploads", credentials });
+      const uploadId = elementOf(begun.text, "UploadId") ?? "";
+      for (const source of ["/theirs/key", "/theirs/absent"]) {
+        for (const query of ["", `?partNumber=1&uploadId=${uploadId}`]) {
+          const headers = { "x-amz-copy-source": source };
+          const answer = await send(port, { method: "PUT", url: `/mine/copy${query}`, credentials, headers });
+          expect([source, answer.status, answer.code]).toEqual([source, 403, "AccessDenied"]);
+        }
+      }
+    }));
+
   test("an absent key in somebody else's bucket is denied like one that is there", () =>
     withEdge(async ({ port }) => {
       await theirs(port);
