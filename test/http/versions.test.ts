@@ -178,8 +178,6 @@ describe("reading", () => {
     expect([elementOf(text(got), "ObjectSize"), versionOf(got)]).toEqual(["10", first]);
   });
 
-<<<<<<< HEAD
-=======
   test("GetObjectTagging_version never shows the tags of another version", async () => {
     const bucket = await newBucket("Enabled");
     const first = await put(bucket, "k", "1", { "x-amz-tagging": "of=first" });
@@ -188,7 +186,6 @@ describe("reading", () => {
     expect(text(await call("GET", `/${bucket}/k?tagging&versionId=${first}`))).not.toContain("second");
   });
 
->>>>>>> 03b5a15 (Tags of a version: a test that holds whether they are built or refused)
   test("GetObject_version of every size of body, whole and by its part", async () => {
     const bucket = await newBucket("Enabled");
     for (const size of [0, 200, 5000, 65_536, 200_000]) {
