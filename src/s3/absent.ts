@@ -90,6 +90,7 @@ const ABSENT_CODES = {
   cors: "NoSuchCORSConfiguration",
   encryption: "ServerSideEncryptionConfigurationNotFoundError",
   lifecycle: "NoSuchLifecycleConfiguration",
+  metadataAnnotationTable: "NoSuchConfiguration",
   metadataConfiguration: "NoSuchConfiguration",
   metadataInventoryTable: "NoSuchConfiguration",
   metadataJournalTable: "NoSuchConfiguration",

@@ -87,7 +87,8 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
 ]);
 
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
-export type MissingOperation = "PostObject" | "GetObjectTorrent" | "SelectObjectContent" | "RestoreObject";
+export type MissingOperation =
+  "CreateSession" | "ListDirectoryBuckets" | "GetObjectTorrent" | "SelectObjectContent" | "RestoreObject";
 
 /** Settings of a bucket that are sub-resources of it, by their name in the query. */
 export const BUCKET_SETTINGS = [
@@ -101,6 +102,7 @@ export const BUCKET_SETTINGS = [
   "inventory",
   "lifecycle",
   "logging",
+  "metadataAnnotationTable",
   "metadataConfiguration",
   "metadataInventoryTable",
   "metadataJournalTable",
@@ -194,14 +196,18 @@ function findSetting<Setting extends string>(
   return undefined;
 }
 
-function routeService(method: string): Route {
-  return method === "GET" ? operation("ListBuckets") : methodNotAllowed(method, "SERVICE");
+function routeService(method: string, query: QueryParameters): Route {
+  if (method !== "GET") return methodNotAllowed(method, "SERVICE");
+  // Told from ListBuckets by the host at AWS, and by this alone here.
+  if (query.get("x-id") === "ListDirectoryBuckets") return missing("ListDirectoryBuckets");
+  return operation("ListBuckets");
 }
 
 function routeBucketGet(query: QueryParameters): Route {
   if (query.has("location")) return operation("GetBucketLocation");
   if (query.has("uploads")) return operation("ListMultipartUploads");
   if (query.has("versions")) return operation("ListObjectVersions");
+  if (query.has("session")) return missing("CreateSession");
   return query.get("list-type") === "2" ? operation("ListObjectsV2") : operation("ListObjects");
 }
 
@@ -308,6 +314,8 @@ function routeObjectQuery(method: string, query: QueryParameters): Route | undef
       ? { kind: "absentObjectSetting", setting }
       : settingNotImplemented(method, setting);
   }
+  // A PUT or DELETE of one must not be taken for the object itself.
+  if (query.has("annotation") && method !== "HEAD") return settingNotImplemented(method, "annotation");
   const stray = bucketOnlySubresource(query);
   if (stray !== undefined) {
     const message = `There is no such thing as the ?${stray} sub-resource for a key`;
@@ -346,7 +354,7 @@ export function routeOperation(request: RequestToRoute): Route {
   // A CORS preflight carries no credentials and asks for no operation: without CORS rules there is one
   // answer.
   if (method === "OPTIONS") return refused(s3Error("AccessForbidden"));
-  if (target.bucket === "") return routeService(method);
+  if (target.bucket === "") return routeService(method, target.query);
   if (target.key === "") return routeBucket(method, target.query, headers);
   return routeObject(method, target.query, headers);
 }

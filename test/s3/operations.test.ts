@@ -93,6 +93,10 @@ describe("routing", () => {
 
   test("what is not built says so and is never mistaken for something else", () => {
     expect(named("GET", "/b/k?torrent")).toBe("NotImplemented");
+    expect(named("GET", "/b?session")).toBe("NotImplemented");
+    expect(named("GET", "/?x-id=ListDirectoryBuckets")).toBe("NotImplemented");
+    for (const method of ["GET", "PUT", "DELETE", "POST"])
+      expect(named(method, "/b/k?annotation&annotationName=n")).toBe("NotImplemented");
     for (const url of ["/b/k?select&select-type=2", "/b/k?restore"])
       expect(named("POST", url)).toBe("NotImplemented");
     for (const method of ["POST", "DELETE"]) expect(named(method, "/b?versioning")).toBe("NotImplemented");
@@ -188,6 +192,7 @@ describe("settings nobody made", () => {
       cors: "NoSuchCORSConfiguration",
       encryption: "ServerSideEncryptionConfigurationNotFoundError",
       lifecycle: "NoSuchLifecycleConfiguration",
+      metadataAnnotationTable: "NoSuchConfiguration",
       metadataConfiguration: "NoSuchConfiguration",
       metadataInventoryTable: "NoSuchConfiguration",
       metadataJournalTable: "NoSuchConfiguration",

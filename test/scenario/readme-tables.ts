@@ -1,15 +1,16 @@
 /**
- * The tables of README.md that follow from the code: settings and S3 operations. A test holds the README to
- * them;
+ * The tables of README.md that follow from elsewhere: settings from their schema, S3 operations from
+ * test/compat/operations.json. A test holds the README to them;
  *
  *   node test/scenario/readme-tables.ts
  *
- * prints them, each between the markers that it has there.
+ * writes them into it, each between its markers.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { settings } from "../../src/config/settings.ts";
 import type { Setting } from "../../src/config/settings.ts";
-import { operationTable } from "../../src/http/operation-table.ts";
+import { operations } from "../compat/operations.ts";
+import type { OperationEntry } from "../compat/operations.ts";
 
 export type Table = { readonly marker: string; readonly lines: readonly string[] };
 
@@ -30,16 +31,10 @@ function settingLine(setting: Setting): string {
   return `| ${spelling} | ${cell(setting.unit)} | ${cell(fallback)} | ${meaning} |`;
 }
 
-/** Operations that the router knows and answers with NotImplemented. */
-function missingOperations(): readonly string[] {
-  const source = readFileSync(new URL("../../src/s3/operations.ts", import.meta.url), "utf8");
-  return [...new Set([...source.matchAll(/missing\("(\w+)"\)/g)].map(([, name = ""]) => name))].toSorted(
-    byText,
-  );
-}
+const STATUS_WORDS = { done: "done", partly: "partly", not: "no" } as const;
 
-function byText(a: string, b: string): number {
-  return a < b ? -1 : 1;
+function operationLine({ name, status, note }: OperationEntry): string {
+  return `| ${name} | ${STATUS_WORDS[status]} | ${note ?? ""} |`;
 }
 
 export const tables: readonly Table[] = [
@@ -49,11 +44,7 @@ export const tables: readonly Table[] = [
   },
   {
     marker: "operations",
-    lines: [
-      "| done | answers `NotImplemented` |",
-      "|---|---|",
-      `| ${Object.keys(operationTable).join(", ")} | ${missingOperations().join(", ")} |`,
-    ],
+    lines: ["| operation | | |", "|---|---|---|", ...operations.map(operationLine)],
   },
 ];
 
@@ -61,9 +52,17 @@ export function markersOf({ marker }: Table): { readonly start: string; readonly
   return { start: `<!-- table: ${marker} -->`, end: `<!-- end of ${marker} -->` };
 }
 
-if (import.meta.main) {
-  for (const table of tables) {
+/** The text with every table as it should be. */
+function withTables(readme: string): string {
+  return tables.reduce((text, table) => {
     const { start, end } = markersOf(table);
-    process.stdout.write(`${[start, "", ...table.lines, "", end].join("\n")}\n`);
-  }
+    const [from, to] = [text.indexOf(start), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`README.md has no place for the table of ${table.marker}`);
+    return `${text.slice(0, from)}${[start, "", ...table.lines, "", ""].join("\n")}${text.slice(to)}`;
+  }, readme);
+}
+
+if (import.meta.main) {
+  const file = new URL("../../README.md", import.meta.url);
+  writeFileSync(file, withTables(readFileSync(file, "utf8")));
 }

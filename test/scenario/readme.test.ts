@@ -1,6 +1,6 @@
 /**
- * README.md is held to the code: its tables are those of the schema and the router, its links lead somewhere,
- * and the commands that CI runs are the ones on its first screen.
+ * README.md is held to the code: its tables are those of the schema and of operations.json, its links lead
+ * somewhere, and the commands that CI runs are the ones on its first screen.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -14,7 +14,7 @@ test.each(tables)("the table of $marker is what the code says", (table) => {
   const { start, end } = markersOf(table);
   const between = readme.slice(readme.indexOf(start) + start.length, readme.indexOf(end));
   const lines = between.split("\n").filter((line) => line !== "");
-  expect(lines, "print it anew: node test/scenario/readme-tables.ts").toEqual(table.lines);
+  expect(lines, "write it anew: node test/scenario/readme-tables.ts").toEqual(table.lines);
 });
 
 test("the first screen: two commands, a PUT and a GET with their output", () => {
