@@ -25,10 +25,11 @@ async function append(
     readonly condition?: WriteCondition;
     readonly checksum?: StoredChecksum;
     readonly attributes?: Attributes;
+    readonly key?: string;
   } = {},
 ): Promise<AppendOutcome> {
   return await service.copies.append({
-    target,
+    target: { bucket: "b", key: changes.key ?? target.key },
     offset,
     condition: changes.condition ?? { kind: "none" },
     body: await bodyOf(service, bytes),
@@ -144,6 +145,23 @@ describe("appends", () => {
     expect((await content(service, "later")).equals(Buffer.concat([first, Buffer.from("onetwo")]))).toBe(
       true,
     );
+    expect(await checkRows(world.store().node)).toEqual([]);
+  });
+
+  test("to an object and to its copy do not mix", async () => {
+    await using world = await openService();
+    const { service } = world;
+    const first = randomBytes(80 * KIB);
+    await append(service, 0, first);
+    await append(service, first.length, Buffer.from("both"));
+    const look = () => ({ attributes: NO_ATTRIBUTES, tags: undefined, checksum: undefined });
+    const copy = { bucket: "b", key: "copy" };
+    await service.copies.copy({ source: target, target: copy, condition: { kind: "none" }, look });
+    const end = first.length + 4;
+    await append(service, end, Buffer.from("one"));
+    await append(service, end, Buffer.from("other"), { key: "copy" });
+    expect((await content(service)).subarray(first.length).toString()).toBe("bothone");
+    expect((await content(service, "copy")).subarray(first.length).toString()).toBe("bothother");
     expect(await checkRows(world.store().node)).toEqual([]);
   });
 
