@@ -48,6 +48,8 @@ const FLUSH_AFTER_MS = 400;
 const REOPEN_AFTER_MS = 1000;
 /** Rows per slice of building a batch: about 1 ms on the event loop. */
 const SLICE_ROWS = 1000;
+/** The same for large rows: a page of extents has some kilobytes. */
+const SLICE_BYTES = 256 * 1024;
 
 /** Rows come as they are stored, their checks unread. */
 export type StateSnapshot = IndexSnapshot & { readonly index: number };
@@ -386,10 +388,14 @@ export class StateIndex implements StateView {
   async #fill(batch: IndexBatch, generation: Generation): Promise<void> {
     const { clock } = this.#options;
     let count = 0;
+    let bytes = 0;
     for (const [key, row] of generation.rows) {
       if (row === null) batch.delete(key);
       else batch.put(key, sealRow(key, row));
-      if (++count % SLICE_ROWS === 0) await clock.yieldToOthers();
+      bytes += row?.length ?? 0;
+      if (++count % SLICE_ROWS !== 0 && bytes < SLICE_BYTES) continue;
+      bytes = 0;
+      await clock.yieldToOthers();
     }
     for (const [prefix, objects] of generation.objects) {
       for (const [objectKey, object] of objects) {
