@@ -1,6 +1,6 @@
 /**
- * An object of one tebibyte in a thousand parts is deleted and reaped while the event loop goes on: no turn of
- * it works for 5 ms. Its rows are made directly, a million extents of them; nothing reads their bytes.
+ * An object of one tebibyte in a thousand parts is deleted and reaped while the event loop goes on: no turn
+ * of it works for 5 ms. Its rows are made directly, a million extents; nothing reads their bytes.
  */
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/adapters/system-clock.ts";
