@@ -87,6 +87,14 @@ export const space: readonly Mutant[] = [
     killedBy: keeper,
   },
   {
+    name: "row-not-looked-up-again",
+    what: "a read that was overtaken by an overwrite and a deletion of its segment reports damage",
+    file: "src/store/object-reader.ts",
+    find: "if (!isGone(error) || this.#cache.generation(path) === generation) throw error;",
+    replace: "if (error !== undefined) throw error;",
+    killedBy: ["test/replica/gone-segment.test.ts"],
+  },
+  {
     name: "unfinished-files-stay",
     what: "each crash in the middle leaves a file that nothing will ever delete",
     file: "src/replica/space-keeper.ts",
