@@ -4,6 +4,7 @@
  */
 import { FormatError } from "../base/bytes.ts";
 import { DamageError, UnavailableError } from "../base/errors.ts";
+import { systemErrorCode } from "../ports/disk.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import {
   PACKED_HEAD_BYTES,
@@ -22,15 +23,25 @@ export type SegmentFile = {
 export async function openSegmentFile(disk: Disk, path: string): Promise<SegmentFile> {
   const file = await disk.open(path, "read");
   try {
-    const head = Buffer.alloc(PACKED_HEAD_BYTES);
-    const count = await file.read(head, 0);
-    if (!isPacked(head.subarray(0, count))) return { file, tableBytes: 0 };
-    const pieces = await readPieces(file, head.subarray(0, count));
+    const head = await readHead(file);
+    if (!isPacked(head)) return { file, tableBytes: 0 };
+    const pieces = await readPieces(file, head);
     return { file: new PackedFile(file, pieces, path), tableBytes: pieces.bytes };
   } catch (error) {
     await file.close();
     if (error instanceof FormatError) throw new DamageError(`${path} is damaged: ${error.message}`);
     throw error;
+  }
+}
+
+/** Nothing of a head that the disk cannot read: whoever reads what follows hears of it, or gets that. */
+async function readHead(file: DiskFile): Promise<Buffer> {
+  const head = Buffer.alloc(PACKED_HEAD_BYTES);
+  try {
+    return head.subarray(0, await file.read(head, 0));
+  } catch (error) {
+    if (systemErrorCode(error) !== "EIO") throw error;
+    return head.subarray(0, 0);
   }
 }
 
