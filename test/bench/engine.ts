@@ -16,7 +16,7 @@ const OPERATIONS = 10_000;
 const BATCH = 1000;
 const ROUNDS = 5;
 /** Between the first round and the measured ones: V8 compiles what runs often. */
-const WARM_UP_ROUNDS = 15;
+const WARM_UP_ROUNDS = 30;
 const NONE = { kind: "none" } as const;
 const ATTRIBUTES: PutObjectInput["attributes"] = {
   headers: [["content-type", "application/octet-stream"]],
