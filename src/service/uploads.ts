@@ -231,13 +231,13 @@ export class Uploads implements UploadService {
   }
 }
 
-/** An empty upload id means "after all uploads of that key". */
+/** No id sorts before the empty one: it stands before all uploads of its key. */
 function afterKey(
   start: string,
   prefixFrom: string,
   after: { readonly key: string; readonly uploadId: string },
 ): string {
-  const place = `${start}${after.key}\0${after.uploadId === "" ? "\u{10ffff}" : `${after.uploadId}\0`}`;
+  const place = start + after.key + (after.uploadId === "" ? "" : `\0${after.uploadId}\0`);
   return Buffer.compare(Buffer.from(place), Buffer.from(prefixFrom)) < 0 ? prefixFrom : place;
 }
 

@@ -134,7 +134,7 @@ describe("lists of uploads", () => {
     const names = new Map(Object.entries(ids).map(([name, id]) => [id, name]));
     type Query = { prefix?: string; after?: readonly [key: string, name: string]; limit?: number };
     const list = async ({ prefix = "", after, limit = 10 }: Query): Promise<readonly [string, boolean]> => {
-      const pair = after && { key: after[0], uploadId: after[1] === "" ? "" : (ids[after[1]] as string) };
+      const pair = after && { key: after[0], uploadId: ids[after[1]] ?? after[1] };
       const page = await service.uploads.list({ bucket: "b", prefix, after: pair, limit });
       const shown = page?.uploads.map(({ uploadId }) => names.get(uploadId)).join(" ") ?? "";
       return [shown, page?.truncated ?? false];
@@ -144,7 +144,9 @@ describe("lists of uploads", () => {
     expect(await list({ prefix: "b" })).toEqual(["b#1 b#2 b/x#1", false]);
     expect(await list({ prefix: "👍🏿" })).toEqual(["👍🏿#1 👍🏿/y#1", false]);
     expect(await list({ after: ["b", "b#1"], limit: 2 })).toEqual(["b#2 b/x#1", true]);
-    expect(await list({ after: ["b", ""] })).toEqual(["b/x#1 c#1 👍🏿#1 👍🏿/y#1", false]);
+    expect(await list({ after: ["b", ""] })).toEqual(["b#1 b#2 b/x#1 c#1 👍🏿#1 👍🏿/y#1", false]);
+    expect(await list({ after: ["b", "\u{10ffff}"] })).toEqual(["b/x#1 c#1 👍🏿#1 👍🏿/y#1", false]);
+    expect(await list({ prefix: "b", after: ["b", ""] })).toEqual(["b#1 b#2 b/x#1", false]);
     expect(await list({ prefix: "b", after: ["a", "a#1"] })).toEqual(["b#1 b#2 b/x#1", false]);
     expect(await list({ prefix: "b", after: ["c", ""] })).toEqual(["", false]);
     expect(

@@ -13,11 +13,12 @@ import { noSuchBucket, requireBucket } from "../require-bucket.ts";
 
 type Entry = ListingEntry & { readonly upload: UploadInfo };
 
-/**
- * The service reads behind a pair: no id sorts before the empty one, no key lies between a key and its NUL.
- */
+/** Ids are hexadecimal. */
+const BEHIND_ALL_IDS = "\u{10ffff}";
+
+/** The service reads behind a pair of key and id; the empty id stands before all of its key. */
 function pairBefore(seek: ListingSeek): { readonly key: string; readonly uploadId: string } {
-  return { key: seek.inclusive ? seek.key : `${seek.key}\0`, uploadId: seek.afterId ?? "" };
+  return { key: seek.key, uploadId: seek.inclusive ? (seek.afterId ?? "") : BEHIND_ALL_IDS };
 }
 
 async function readPage(exchange: Exchange, parameters: ListingParameters): Promise<ListingFold<Entry>> {
