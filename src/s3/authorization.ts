@@ -84,7 +84,7 @@ export function parsePostCredential(text: string): Credential {
   );
 }
 
-function unsupportedMechanism(): S3Error {
+export function unsupportedMechanism(): S3Error {
   return s3Error("InvalidRequest", {
     message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
   });

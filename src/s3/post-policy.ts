@@ -3,7 +3,7 @@
  * must be covered by a condition, so that nobody can add one to a form that somebody else signed.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
  */
-import { ALGORITHM, parsePostCredential } from "./authorization.ts";
+import { ALGORITHM, parsePostCredential, unsupportedMechanism } from "./authorization.ts";
 import type { Credential } from "./authorization.ts";
 import { parseAmzDate, parseIsoDate } from "./dates.ts";
 import { invalidArgument, s3Error } from "./errors.ts";
@@ -144,6 +144,8 @@ export function verifyPostSignature<Source extends SigningKeySource>(options: {
   // Without a policy nobody has signed anything.
   if (!fields.has("policy")) throw s3Error("AccessDenied");
   const policy = required(fields, "policy");
+  // boto3 signs forms with version 2 unless it is told.
+  if (fields.has("awsaccesskeyid") && !fields.has("x-amz-algorithm")) throw unsupportedMechanism();
   const algorithm = required(fields, "x-amz-algorithm");
   if (algorithm !== ALGORITHM) {
     throw invalidArgument(`X-Amz-Algorithm only supports "${ALGORITHM}"`, "X-Amz-Algorithm", algorithm);

@@ -266,6 +266,16 @@ describe("PostObject", () => {
     expect((await bucket.get("user/a")).status).toBe(404);
   });
 
+  test("PostObject_signed with version 2 is told which version is meant", async () => {
+    await using bucket = await RealBucket.open();
+    const policy = signed(bucket, POLICY, { key: "user/a" })["policy"] ?? "";
+    const fields = { key: "user/a", AWSAccessKeyId: "thermocline", policy, signature: "c2lnbmF0dXJl" };
+    const refused = await post(bucket, formOf(Object.entries(fields), Buffer.from("x")));
+    expect(refused.code).toBe("InvalidRequest");
+    expect(refused.text).toContain("Please use AWS4-HMAC-SHA256");
+    expect((await bucket.get("user/a")).status).toBe(404);
+  });
+
   test("PostObject_malformed forms are refused", async () => {
     await using bucket = await RealBucket.open();
     const fields = Object.entries(signed(bucket, POLICY, { key: "user/a" }));
