@@ -65,6 +65,7 @@ export class SpaceKeeper {
   #notBeforeMs = 0;
   #reclaimedBytes = 0;
   #rewrites: FoundPieces[] = [];
+  #rewritingId: number | undefined;
   /** Segments that could not be rewritten, with their live bytes then: left alone until half of them die. */
   readonly #kept = new Map<number, number>();
 
@@ -93,16 +94,24 @@ export class SpaceKeeper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
     try {
       await this.#takeStock(signal);
-      while (!signal.aborted) {
-        if (clock.monotonicMs() >= this.#notBeforeMs) await this.#guarded(() => this.#look(signal));
-        await clock.sleep(LOOK_EVERY_MS, { signal });
-      }
+      // What can be deleted does not wait until something is rewritten.
+      await Promise.all([
+        this.#repeat(() => this.#look(signal), signal),
+        this.#repeat(() => this.#rewriteNext(signal), signal),
+      ]);
     } catch (error) {
       // The node is stopping, or has failed and said so.
       if (!signal.aborted && !(error instanceof UnavailableError)) throw error;
+    }
+  }
+
+  async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      if (clock.monotonicMs() >= this.#notBeforeMs) await this.#guarded(work);
+      await clock.sleep(LOOK_EVERY_MS, { signal });
     }
   }
 
@@ -144,10 +153,7 @@ export class SpaceKeeper {
 
   async #look(signal: AbortSignal): Promise<void> {
     await this.#free(signal);
-    if (!this.#isSnapshotDue()) {
-      await this.#rewriteNext(signal);
-      return;
-    }
+    if (!this.#isSnapshotDue()) return;
     const live = new LivePieces(this.#options.segments, this.#sparse());
     await this.#makeSnapshot(live, signal);
     await this.#moveFloor();
@@ -187,11 +193,14 @@ export class SpaceKeeper {
   /** Below the floor, few live bytes but some; those with most to gain first. */
   #sparse(): readonly number[] {
     const { segments, settings } = this.#options;
+    const [newest] = this.#snapshots;
     const sparse: { readonly id: number; readonly dead: number }[] = [];
     for (const { id, liveBytes } of segments.all) {
       const fileBytes = this.#values.get(id);
       if (fileBytes === undefined || liveBytes === 0) continue;
       if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
+      // One that is dying will soon be empty.
+      if (liveBytes < (newest?.segments[id - 1]?.liveBytes ?? 0) / 2) continue;
       if (isSparse({ liveBytes, fileBytes }, settings)) sparse.push({ id, dead: fileBytes - liveBytes });
     }
     return sparse
@@ -259,7 +268,7 @@ export class SpaceKeeper {
     let freed = 0;
     for (const { id, liveBytes } of newest.segments) {
       const bytes = this.#values.get(id);
-      if (bytes === undefined || liveBytes > 0) continue;
+      if (bytes === undefined || liveBytes > 0 || id === this.#rewritingId) continue;
       await files.remove(id);
       this.#values.delete(id);
       this.#reclaimedBytes += bytes;
@@ -291,7 +300,7 @@ export class SpaceKeeper {
 
   /**
    * One segment below the floor, without what no row of a snapshot named: nothing that died becomes live
-   * again, so an older snapshot only keeps more. One at a time: what can be deleted should not wait for it.
+   * again, so an older snapshot only keeps more.
    */
   async #rewriteNext(signal: AbortSignal): Promise<void> {
     const { disk, files, logger } = this.#options;
@@ -300,6 +309,7 @@ export class SpaceKeeper {
     if (next === undefined || before === undefined) return;
     const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
     const { id } = next;
+    this.#rewritingId = id;
     try {
       const bytes = await packSegment(disk, files, { id, pieces: next.pieces, spend });
       this.#values.set(id, bytes);
@@ -309,6 +319,8 @@ export class SpaceKeeper {
       if (!(error instanceof DamageError)) throw error;
       this.#kept.set(id, next.liveBytes);
       logger.error("a segment cannot be rewritten and stays", { segment: id, reason: error.message });
+    } finally {
+      this.#rewritingId = undefined;
     }
   }
 }

@@ -50,8 +50,8 @@ export const space: readonly Mutant[] = [
     name: "live-segment-deleted",
     what: "a segment goes with the few objects that are still in it",
     file: "src/replica/space-keeper.ts",
-    find: "if (bytes === undefined || liveBytes > 0) continue;",
-    replace: "if (bytes === undefined || liveBytes > bytes / 8) continue;",
+    find: "if (bytes === undefined || liveBytes > 0 || id === this.#rewritingId) continue;",
+    replace: "if (bytes === undefined || liveBytes > bytes / 8 || id === this.#rewritingId) continue;",
     killedBy: keeper,
   },
   {
