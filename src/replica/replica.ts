@@ -394,6 +394,8 @@ function bringsBytes(command: Command): boolean {
     case "copyObject":
     case "copyPart":
       return command.body.kind !== "shared";
+    case "batch":
+      return command.steps.some(bringsBytes);
     default:
       return false;
   }
@@ -401,6 +403,9 @@ function bringsBytes(command: Command): boolean {
 
 function freesSpace(command: Command): boolean {
   switch (command.kind) {
+    case "batch":
+      return command.steps.every(freesSpace);
+    case "checkObject":
     case "deleteObject":
     case "deleteBucket":
     case "deleteBucketSetting":

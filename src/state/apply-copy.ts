@@ -14,8 +14,10 @@ import {
   writeObject,
 } from "./apply-object.ts";
 import { openUpload, placePart } from "./apply-upload.ts";
+import type { BucketEntry } from "./bucket-table.ts";
 import type { CommandResult, CopyBody, CopyObject, CopyPart, RenameObject } from "./command.ts";
 import type { BodyReference, SharedBody } from "./object-row.ts";
+import type { Standing } from "./release-object.ts";
 import { NESTING_MAX, nestingOf, retainBody } from "./shared-body.ts";
 import { copyTags, sourceObject, sourceVersion, writeNewTags } from "./standing-object.ts";
 import { NO_RUNS, bytesInMemory, storedObject } from "./stored-object.ts";
@@ -35,18 +37,51 @@ function bodyOfCopy(
   return source.body;
 }
 
+/** What a copy has from its source: once it is taken, the source may go. */
+export type Taken = {
+  readonly source: StoredObject;
+  readonly body: BodyReference;
+  readonly tagCount: number;
+};
+
+/** `undefined`: the staged body that the copy has instead is gone. */
+export function takeSource(
+  context: ApplyContext,
+  command: CopyObject,
+  source: StoredObject,
+  place: Place,
+): Taken | undefined {
+  const { tags } = command;
+  const body = bodyOfCopy(context, source, command.body, place);
+  if (body === undefined) return undefined;
+  const isOwn = tags !== undefined;
+  const tagCount = isOwn ? writeNewTags(context, place.sub, tags) : copyTags(context, source, place.sub);
+  return { source, body, tagCount };
+}
+
 export function applyCopyObject(context: ApplyContext, command: CopyObject, place: Place): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
   const source = sourceVersion(context, command.source);
   if (source === undefined) return { kind: "sourceChanged" };
-  const { key, etag, attributes, tags } = command;
-  const old = context.view.object(bucket.objectPrefix, key);
+  const old = context.view.object(bucket.objectPrefix, command.key);
   const refusal = refusalOf(command.condition, old);
   if (refusal !== undefined) return refusal;
   // Before the old object is let go: it may be the source.
-  const body = bodyOfCopy(context, source, command.body, place);
-  if (body === undefined) return { kind: "bodyGone" };
+  const taken = takeSource(context, command, source, place);
+  return taken === undefined
+    ? { kind: "bodyGone" }
+    : writeCopy(context, command, { bucket, old, place }, taken);
+}
+
+export function writeCopy(
+  context: ApplyContext,
+  command: CopyObject,
+  target: { readonly bucket: BucketEntry; readonly old: Standing | undefined; readonly place: Place },
+  { source, body, tagCount }: Taken,
+): CommandResult {
+  const { key, etag, attributes } = command;
+  const { bucket, old, place } = target;
   const isShared = command.body.kind === "shared";
   const made = {
     modifiedMs: context.dateMs,
@@ -54,8 +89,7 @@ export function applyCopyObject(context: ApplyContext, command: CopyObject, plac
     etag,
     hasDetail: writeDetail(context, place.sub, attributes),
     hasVersionId: getsVersionId(bucket),
-    tagCount:
-      tags === undefined ? copyTags(context, source, place.sub) : writeNewTags(context, place.sub, tags),
+    tagCount,
     birthIndex: context.position.index,
     birthSub: place.sub,
     body,

@@ -52,8 +52,11 @@ export function applyPutObject(
   return { kind: "objectPut", modifiedMs: context.dateMs, etag: command.etag, versionId };
 }
 
-/** `undefined`: the condition holds against the current object. */
-export function refusalOf(condition: WriteCondition, old: Standing | undefined): CommandResult | undefined {
+/** `undefined`: the condition holds against the current object, or the one that will be. */
+export function refusalOf(
+  condition: WriteCondition,
+  old: Standing | { readonly etag: string } | undefined,
+): { readonly kind: "noSuchKey" | "preconditionFailed" } | undefined {
   if (condition.kind === "none") return undefined;
   if (condition.kind === "absent") return old === undefined ? undefined : { kind: "preconditionFailed" };
   if (old === undefined) return { kind: "noSuchKey" };

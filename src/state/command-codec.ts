@@ -6,6 +6,7 @@
 import { ByteReader, FormatError } from "../base/bytes.ts";
 import type { ByteWriter } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import { BatchKind, decodeBatch, encodeBatch } from "./batch-codec.ts";
 import { checksumCode, checksumOfCode, readAttributes, writeAttributes } from "./attributes.ts";
 import {
   readBody,
@@ -15,7 +16,7 @@ import {
   writeChecksum,
   writeCondition,
 } from "./command-fields.ts";
-import type { Chunk, Command, CopyCommand } from "./command.ts";
+import type { Batch, Chunk, Command, CopyCommand } from "./command.ts";
 import { CopyKind, decodeCopy, decodeObjectTags, encodeCopy, encodeObjectTags } from "./copy-codec.ts";
 import { readPartRuns, writePartRuns } from "./object-row.ts";
 import { SettingKind, decodeSetting, encodeSetting } from "./setting-codec.ts";
@@ -40,6 +41,7 @@ const Kind = {
   ...VersionKind,
   ...CopyKind,
   putObjectTags: 31,
+  ...BatchKind,
 } as const;
 
 /** Tags, and behind them the command that they go with. */
@@ -64,6 +66,8 @@ export function encodeCommand(writer: ByteWriter, command: Command): number {
     case "renameObject":
     case "appendObject":
       return encodeCopy(writer, command);
+    case "batch":
+      return encodeBatch(writer, command, encodeCommand);
     case "putObject":
       writer.text(command.bucket);
       writer.text(command.key);
@@ -85,7 +89,7 @@ export function encodeCommand(writer: ByteWriter, command: Command): number {
 
 function encodeBodiless(
   writer: ByteWriter,
-  command: Exclude<Command, CopyCommand | { kind: "putObject" } | { kind: "putPart" }>,
+  command: Exclude<Command, CopyCommand | Batch | { kind: "putObject" } | { kind: "putPart" }>,
 ): void {
   switch (command.kind) {
     case "putObjectTags":
@@ -97,6 +101,7 @@ function encodeBodiless(
     case "deleteBucket":
       return writer.text(command.name);
     case "deleteObject":
+    case "checkObject":
       writer.text(command.bucket);
       writer.text(command.key);
       return writeCondition(writer, command.condition);
@@ -171,6 +176,7 @@ function decodeCommand(reader: ByteReader): PlacedCommand {
     }
     return { command: { ...command, tags }, bodyOffset };
   }
+  if (kind === Kind.batch) return decodeBatch(reader, (steps) => decodeCommand(steps).command);
   if (kind >= CopyKind.copyObject && kind <= CopyKind.appendObject) return decodeCopy(kind, reader);
   if (kind === Kind.putObject) {
     const start = {
@@ -205,8 +211,9 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
     case Kind.deleteBucket:
       return { kind: "deleteBucket", name: reader.text() };
     case Kind.deleteObject:
+    case Kind.checkObject:
       return {
-        kind: "deleteObject",
+        kind: kind === Kind.deleteObject ? "deleteObject" : "checkObject",
         bucket: reader.text(),
         key: reader.text(),
         condition: readCondition(reader),

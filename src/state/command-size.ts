@@ -36,10 +36,14 @@ export function commandBytesMax(command: Command): number {
       );
     }
     case "deleteVersion":
+    case "checkObject":
     case "deleteObject": {
       const { bucket, key, condition } = command;
       return FIELDS_BYTES + UNIT_BYTES * (bucket.length + key.length) + conditionBytes(condition);
     }
+    case "batch":
+      // What leads to a body behind the steps is no more than what leads to one inside them.
+      return command.steps.reduce((bytes, step) => bytes + commandBytesMax(step), FIELDS_BYTES);
     case "copyObject":
     case "copyPart":
     case "renameObject":
@@ -58,6 +62,8 @@ function bodilessBytes(
     | { kind: "putPart" }
     | { kind: "deleteObject" }
     | { kind: "deleteVersion" }
+    | { kind: "checkObject" }
+    | { kind: "batch" }
   >,
 ): number {
   switch (command.kind) {

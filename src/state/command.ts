@@ -35,6 +35,14 @@ export type PutObject = {
   readonly tags?: TagSet | undefined;
 };
 
+/** Without a version id. */
+export type DeleteObject = {
+  readonly kind: "deleteObject";
+  readonly bucket: string;
+  readonly key: string;
+  readonly condition: WriteCondition;
+};
+
 export type PutPart = {
   readonly kind: "putPart";
   readonly uploadId: string;
@@ -123,6 +131,29 @@ export type AppendObject = {
 
 export type CopyCommand = CopyObject | CopyPart | RenameObject | AppendObject;
 
+/** Writes nothing: whether the condition holds. */
+export type CheckObject = {
+  readonly kind: "checkObject";
+  readonly bucket: string;
+  readonly key: string;
+  readonly condition: WriteCondition;
+};
+
+type NotStaged<Body> = Exclude<Body, { readonly kind: "stored" }>;
+
+/**
+ * A step of a batch. None brings a staged body, which might be gone: what the steps' conditions allow can
+ * be done.
+ */
+export type BatchStep =
+  | (Omit<PutObject, "body"> & { readonly body: NotStaged<CommandBody> })
+  | (Omit<CopyObject, "body"> & { readonly body: NotStaged<CopyBody> })
+  | DeleteObject
+  | CheckObject;
+
+/** All of its steps, one after the other, or none. Copies are of what stood there before the batch. */
+export type Batch = { readonly kind: "batch"; readonly steps: readonly BatchStep[] };
+
 export type PutObjectTags = {
   readonly kind: "putObjectTags";
   readonly bucket: string;
@@ -159,12 +190,7 @@ export type Command =
   | { readonly kind: "deleteBucket"; readonly name: string }
   | SettingCommand
   | PutObject
-  | {
-      readonly kind: "deleteObject";
-      readonly bucket: string;
-      readonly key: string;
-      readonly condition: WriteCondition;
-    }
+  | DeleteObject
   | {
       readonly kind: "createUpload";
       readonly bucket: string;
@@ -178,6 +204,8 @@ export type Command =
   | PutPart
   | CompleteUpload
   | CopyCommand
+  | CheckObject
+  | Batch
   | PutObjectTags
   | VersionCommand
   | {
@@ -246,5 +274,11 @@ export type CommandResult =
   /** Bodies of bodies of bodies: this one has to be copied byte by byte. */
   | { readonly kind: "tooDeep" }
   | { readonly kind: "tooManyPieces" }
+  /** Of a batch: what each of its steps answered. */
+  | { readonly kind: "batchDone"; readonly results: readonly CommandResult[] }
+  /** Of a batch: the first step that cannot be done, and what it would have answered. Nothing was written. */
+  | { readonly kind: "batchRefused"; readonly at: number; readonly reason: BatchRefusal }
   /** The staged body was given up meanwhile, or its chunks do not add up. */
   | { readonly kind: "bodyGone" };
+
+export type BatchRefusal = "noSuchBucket" | "noSuchKey" | "preconditionFailed" | "sourceChanged";

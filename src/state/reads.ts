@@ -28,6 +28,12 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
       }
       return wanted;
     }
+    case "checkObject": {
+      const bucket = buckets.find(command.bucket);
+      return bucket === undefined ? [] : [keys.object(bucket.row.id, command.key)];
+    }
+    case "batch":
+      return command.steps.flatMap((step) => readsOf(step, buckets));
     case "copyObject":
     case "copyPart":
     case "renameObject":

@@ -10,6 +10,7 @@ import type { ApplyContext } from "./apply-context.ts";
 import { applySetting, removeSettings } from "./apply-setting.ts";
 import { applyCopyObject, applyCopyPart, applyRenameObject } from "./apply-copy.ts";
 import { applyDeleteObject, applyDeleteVersion, applyPutObject } from "./apply-object.ts";
+import { applyBatch, applyCheckObject, birthsOf } from "./apply-batch.ts";
 import { applyPutObjectTags } from "./apply-tags.ts";
 import {
   applyAbortUpload,
@@ -61,7 +62,10 @@ export class StateMachine {
     const context = this.#begin(entry.timeMs, position);
     const results: CommandResult[] = [];
     let sub = 0;
-    for (const placed of entry.commands) results.push(applyCommand(context, placed, sub++));
+    for (const placed of entry.commands) {
+      results.push(applyCommand(context, placed, sub));
+      sub += birthsOf(placed.command);
+    }
     this.#end(entry.timeMs);
     return results;
   }
@@ -148,6 +152,10 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
       return applyRenameObject(context, command, { sub, bodyOffset });
     case "appendObject":
       return applyAppendObject(context, command, { sub, bodyOffset });
+    case "checkObject":
+      return applyCheckObject(context, command);
+    case "batch":
+      return applyBatch(context, command, { sub, bodyOffset });
     case "putObjectTags":
       return applyPutObjectTags(context, command);
     case "setDate":

@@ -48,6 +48,8 @@ test("the histories of that test reach every answer that apply can give", () => 
     putPart: ["partPut", "noSuchUpload", "bodyGone"],
     completeUpload: ["objectPut", "noSuchUpload", "uploadChanged", "noSuchKey", "preconditionFailed"],
     copyObject: ["objectPut", "noSuchBucket", "sourceChanged", "preconditionFailed", "bodyGone"],
+    checkObject: ["done", "noSuchBucket", "noSuchKey", "preconditionFailed"],
+    batch: ["batchDone", "batchRefused"],
     copyPart: ["partPut", "noSuchUpload", "sourceChanged"],
     renameObject: ["objectPut", "noSuchBucket", "sourceChanged", "preconditionFailed"],
     appendObject: ["objectPut", "noSuchBucket", "sourceChanged", "bodyGone"],

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { CHECKSUM_ALGORITHMS, STORED_HEADERS } from "../../src/state/attributes.ts";
 import type { Attributes, StoredChecksum } from "../../src/state/attributes.ts";
-import type { Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
+import type { BatchStep, Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
 import type { BodyReference, PartRun, SharedBody } from "../../src/state/object-row.ts";
 import type { TagSet } from "../../src/state/tags.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
@@ -82,7 +82,27 @@ const kind = <Kind extends string>(name: Kind): fc.Arbitrary<Kind> => fc.constan
 
 const settingName = fc.constantFrom(...BUCKET_SETTING_NAMES);
 
+const checkObject = fc.record({ kind: kind("checkObject"), bucket: text, key: text, condition });
+const smallBody = fc.oneof(
+  fc.constant({ kind: "empty" as const }),
+  fc.record({ kind: fc.constant("bytes" as const), bytes, crc32c: fc.nat(0xffffffff) }),
+);
+const target = { bucket: text, key: text, etag: text, attributes, tags: someTags, condition };
+const batchStep: fc.Arbitrary<BatchStep> = fc.oneof(
+  fc.record({ kind: kind("putObject"), ...target, body: smallBody }),
+  fc.record({
+    kind: kind("copyObject"),
+    source,
+    ...target,
+    body: fc.oneof(smallBody, fc.constant({ kind: "shared" as const })),
+  }),
+  fc.record({ kind: kind("deleteObject"), bucket: text, key: text, condition }),
+  checkObject,
+);
+
 export const command: fc.Arbitrary<Command> = fc.oneof(
+  checkObject,
+  fc.record({ kind: kind("batch"), steps: fc.array(batchStep, { maxLength: 5 }) }),
   fc.record({ kind: kind("createBucket"), name: text, owner: text, location: text }),
   fc.record({ kind: kind("deleteBucket"), name: text }),
   fc.record({

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import { ByteReader, ByteWriter, FormatError } from "../../src/base/bytes.ts";
+import { BatchKind, bytesOfStep, encodeBatch } from "../../src/state/batch-codec.ts";
 import { decodeChunk, decodeCommands, encodeChunk, encodeCommand } from "../../src/state/command-codec.ts";
 import type { Command } from "../../src/state/command.ts";
 import * as arbitrary from "./arbitraries.ts";
@@ -23,6 +24,7 @@ function encoded(
 
 /** Views into the payload are compared by their bytes. */
 function plain(command: Command): unknown {
+  if (command.kind === "batch") return { ...command, steps: command.steps.map(plain) };
   if (!("body" in command) || command.body.kind !== "bytes") return command;
   return { ...command, body: { ...command.body, bytes: Buffer.from(command.body.bytes) } };
 }
@@ -37,6 +39,14 @@ describe("commands", () => {
         expect(decoded.commands.map(({ command }) => plain(command))).toEqual(commands.map(plain));
         expect(decoded.commands.map(({ bodyOffset }) => bodyOffset)).toEqual(bodyOffsets);
         for (const { command, bodyOffset } of decoded.commands) {
+          if (command.kind === "batch") {
+            const bodies = Buffer.concat(
+              command.steps.map((each) => bytesOfStep(each)?.bytes ?? Buffer.alloc(0)),
+            );
+            expect(bodyOffset > 0).toBe(bodies.length > 0);
+            expect(payload.subarray(bodyOffset, bodyOffset + bodies.length)).toEqual(bodies);
+            continue;
+          }
           if (!("body" in command) || command.body.kind !== "bytes") {
             expect(bodyOffset).toBe(0);
             continue;
@@ -51,7 +61,7 @@ describe("commands", () => {
 
   test("every kind of command was among those", () => {
     const kinds = new Set(fc.sample(arbitrary.command, { numRuns: 500, seed: 1 }).map(({ kind }) => kind));
-    expect(kinds.size).toBe(25);
+    expect(kinds.size).toBe(27);
   });
 
   test("cut short anywhere they are refused, never half read", () => {
@@ -64,6 +74,14 @@ describe("commands", () => {
   test("bytes behind the last one are a bug", () => {
     const { payload } = encoded([{ kind: "abortBody", bodyId: "b" }]);
     expect(() => decodeCommands(Buffer.concat([payload, Buffer.from([0])]))).toThrow(InvariantError);
+  });
+
+  test("nothing but what a batch may hold is read as a step of one", () => {
+    const writer = new ByteWriter(16);
+    const tick: Command = { kind: "tick" };
+    encodeBatch(writer, { kind: "batch", steps: [tick as never] }, encodeCommand);
+    const payload = Buffer.concat([Buffer.from([0, 1, BatchKind.batch]), writer.take()]);
+    expect(() => decodeCommands(payload)).toThrow("tick is no step of a batch");
   });
 
   test("of a kind that this release does not know stop it", () => {

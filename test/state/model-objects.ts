@@ -73,6 +73,15 @@ export class ModelObjects {
     return this.versioning && id;
   }
 
+  /** Brings back what is there now. */
+  save(): () => void {
+    const versions = [...this.#versions];
+    return () => {
+      this.#versions.clear();
+      for (const [key, list] of versions) this.#versions.set(key, list);
+    };
+  }
+
   find(key: string, id: string): ModelVersion | undefined {
     return this.versionsOf(key).find((version) => version.id === id);
   }

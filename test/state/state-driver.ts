@@ -27,6 +27,7 @@ import { NULL_VERSION, birthText, parseVersionId } from "../../src/state/version
 import type { VersionName } from "../../src/state/version-id.ts";
 import { decodeVersion } from "../../src/state/version-row.ts";
 import type { ModelObject } from "./model-objects.ts";
+import { stepOf } from "./batch-steps.ts";
 import { recount } from "./recount.ts";
 import { settingsInModel, settingsInRows } from "./settings-in-rows.ts";
 import { StateModel } from "./state-model.ts";
@@ -67,6 +68,9 @@ const STEP_KINDS = [
   "abortBody",
   "copy",
   "copy",
+  "check",
+  "batch",
+  "batch",
   "copyPart",
   "copyPart",
   "rename",
@@ -96,6 +100,7 @@ const KEYS = ["k", "k/1", "k/ü", "😀"];
 const ETAGS = ["0".repeat(32), "1".repeat(32), "2".repeat(32)];
 /** A little, up to what is held and beyond it, in both directions. */
 const CLOCK_MOVES = [3, -3, 600_000, -600_000, 600_001, -600_001, 1e9, -1e9];
+const AT_A_KEY = { delete: "deleteObject", check: "checkObject" } as const;
 const SIZES = [0, 1, 256, 257, 700, 3000];
 
 function switchOf(bucket: string, at: number): Command {
@@ -106,7 +111,10 @@ function pick<Item>(items: readonly Item[], at: number): Item {
   return items[at % items.length] as Item;
 }
 
-function accountCommand({ a, b, c }: Step): Command {
+function settingCommand({ kind, a, b, c }: Step): Command {
+  const setting = { bucket: pick(BUCKETS, a), name: pick(BUCKET_SETTING_NAMES, b) };
+  if (kind === "putSetting") return { kind: "putBucketSetting", ...setting, document: pick(ETAGS, c) };
+  if (kind === "deleteSetting") return { kind: "deleteBucketSetting", ...setting };
   const accountId = pick(["alice", "bob"], a);
   const sealed = Buffer.alloc(b + 1, c);
   if (c % 3 === 0) return { kind: "deleteAccount", accountId };
@@ -220,6 +228,7 @@ export class StateDriver {
     const { kind, a, b, c } = each;
     const [bucket, key, etag] = [pick(BUCKETS, a), pick(KEYS, b), pick(ETAGS, c)];
     if (kind === "setVersioning") return switchOf(bucket, c);
+    if (kind === "batch") return this.#batch(each);
     switch (kind) {
       case "createBucket":
         return { kind, name: bucket, owner: `owner${b}`, location: "" };
@@ -232,7 +241,8 @@ export class StateDriver {
         return { kind: "putObject", bucket, key, etag, attributes, body, condition, tags };
       }
       case "delete":
-        return { kind: "deleteObject", bucket, key, condition: this.#condition(c) };
+      case "check":
+        return { kind: AT_A_KEY[kind], bucket, key, condition: this.#condition(c) };
       case "deleteVersion":
         return { kind, bucket, key, version: this.#version(each), condition: this.#condition(c) };
       case "createUpload": {
@@ -277,11 +287,9 @@ export class StateDriver {
       case "tick":
         return { kind };
       case "putSetting":
-        return { kind: "putBucketSetting", bucket, name: pick(BUCKET_SETTING_NAMES, b), document: etag };
       case "deleteSetting":
-        return { kind: "deleteBucketSetting", bucket, name: pick(BUCKET_SETTING_NAMES, b) };
       case "account":
-        return accountCommand(each);
+        return settingCommand(each);
       default:
         return undefined;
     }
@@ -357,6 +365,16 @@ export class StateDriver {
     const tags = c % 4 === 0 ? this.#tags(b) : undefined;
     const [attributes, condition] = [this.#attributes(c), this.#condition(b)];
     return { kind: "copyObject", source, ...target, etag: pick(ETAGS, c), attributes, tags, body, condition };
+  }
+
+  /** One to four steps, most of them on few keys, so that they meet each other. */
+  #batch({ a, b, c }: Step): Command {
+    const steps = Array.from({ length: 1 + (a % 4) }, (_, number) => {
+      const kind = pick(["put", "delete", "copy", "put", "check", "copy"] as const, b + number * (1 + c));
+      const each = { kind, a: (a + number * c) % 12, b: (b + number) % 12, c: (c + 5 * number) % 12 };
+      return stepOf(this.#command(each));
+    });
+    return { kind: "batch", steps: steps.flat() };
   }
 
   #copyPart(each: Step): Command {

@@ -3,6 +3,7 @@
  * counters, no reaping in steps: what lost its last reference is gone at once.
  */
 import type {
+  Batch,
   Chunk,
   Command,
   CommandBody,
@@ -79,10 +80,49 @@ export class StateModel {
   /** The commands of the entry `index`. */
   commands(commands: readonly Command[], timeMs: number, index: number): readonly CommandResult[] {
     this.see(timeMs);
-    return commands.map((command, birthSub) => {
-      this.#birth = birthText({ birthIndex: index, birthSub });
+    let birthSub = 0;
+    const bear = (): void => {
+      this.#birth = birthText({ birthIndex: index, birthSub: birthSub++ });
+    };
+    return commands.map((command) => {
+      if (command.kind === "batch") {
+        const result = this.#batch(command, bear);
+        // Numbers of steps that were not done are not given to others.
+        birthSub +=
+          command.steps.length - (result.kind === "batchRefused" ? result.at + 1 : command.steps.length);
+        return result;
+      }
+      bear();
       return this.#one(command);
     });
+  }
+
+  /** Each step is done; if one cannot be, all is brought back as it was. */
+  #batch({ steps }: Batch, bear: () => void): CommandResult {
+    const restores = [...this.buckets.values()].map(({ objects }) => objects.save());
+    const sources = steps.map((step) => step.kind === "copyObject" && this.#version(step.source));
+    const results: CommandResult[] = [];
+    for (const [at, step] of steps.entries()) {
+      bear();
+      const result =
+        step.kind === "copyObject" ? this.#copy(step, sources[at] || undefined) : this.#one(step);
+      switch (result.kind) {
+        case "done":
+        case "objectPut":
+        case "versionDeleted":
+          results.push(result);
+          break;
+        case "noSuchBucket":
+        case "noSuchKey":
+        case "preconditionFailed":
+        case "sourceChanged":
+          for (const restore of restores) restore();
+          return { kind: "batchRefused", at, reason: result.kind };
+        default:
+          throw new Error(`a step of a batch answers ${result.kind}`);
+      }
+    }
+    return { kind: "batchDone", results };
   }
 
   #one(command: Command): CommandResult {
@@ -129,8 +169,15 @@ export class StateModel {
         return { kind: "done" };
       case "reapParts":
         throw new Error("the model has nothing to reap");
+      case "checkObject": {
+        const bucket = this.buckets.get(command.bucket);
+        if (bucket === undefined) return { kind: "noSuchBucket" };
+        return this.#refusal(command.condition, bucket.objects.get(command.key)) ?? { kind: "done" };
+      }
+      case "batch":
+        throw new Error("a batch inside a batch");
       case "copyObject":
-        return this.#copy(command);
+        return this.#copy(command, this.#version(command.source));
       case "copyPart":
         return this.#copyPart(command);
       case "renameObject":
@@ -292,10 +339,9 @@ export class StateModel {
     return this.buckets.get(source.bucket)?.objects.ofBirth(source.key, birthText(source));
   }
 
-  #copy(command: Extract<Command, { kind: "copyObject" }>): CommandResult {
+  #copy(command: Extract<Command, { kind: "copyObject" }>, source: ModelObject | undefined): CommandResult {
     const bucket = this.buckets.get(command.bucket);
     if (bucket === undefined) return { kind: "noSuchBucket" };
-    const source = this.#version(command.source);
     if (source === undefined) return { kind: "sourceChanged" };
     const refusal = this.#refusal(command.condition, bucket.objects.get(command.key));
     if (refusal !== undefined) return refusal;
