@@ -10,6 +10,7 @@ import { runCrashImages } from "./crash/run-crash-images.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
 import { runMillionObjects } from "./long/million-objects.ts";
+import { runModel } from "./model/run-model.ts";
 import { checkOverwrite } from "./long/overwrite.ts";
 
 type Outcome = { readonly count: number; readonly failures: readonly string[]; readonly facts: unknown };
@@ -48,6 +49,13 @@ const runs: Readonly<Record<string, Run>> = {
     run: async ({ seed, count }) => {
       const { wrong, rounds, ...facts } = await runKillNine({ seed, rounds: count });
       return { count: rounds, failures: wrong, facts };
+    },
+  },
+  model: {
+    count: 5000,
+    run: async ({ seed, count }) => {
+      const { failures, tried, ...facts } = await runModel({ seed, runs: count, length: 100 });
+      return { count: tried, failures, facts };
     },
   },
   "million-objects": {

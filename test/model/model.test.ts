@@ -1,0 +1,24 @@
+/**
+ * Requests of all kinds, in runs of a hundred, answered as S3 answers them. The seed is the commit, so every
+ * commit tries others; a failing run is shrunk, and replays with MODEL_SEED. `npm run long -- model` does
+ * ten times as many.
+ */
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { runModel } from "./run-model.ts";
+
+const seedOfCommit = (): string => {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  } catch {
+    return "no commit";
+  }
+};
+
+test("500 runs of 100 operations are answered as the model of S3 has it", { timeout: 600_000 }, async () => {
+  const seed = process.env["MODEL_SEED"] ?? seedOfCommit();
+  process.stdout.write(`model: MODEL_SEED=${seed}\n`);
+  const { failures, operations, withRestarts } = await runModel({ seed, runs: 500, length: 100 });
+  expect(failures).toEqual([]);
+  expect([operations, withRestarts]).toEqual([50_000, 25]);
+});
