@@ -22,7 +22,8 @@ export async function putBucketTagging(exchange: Exchange): Promise<void> {
   checkTags(tags, { of: "bucket" });
   const { kind } = await exchange.edge.service.buckets.putSetting(name, "tagging", taggingXml(tags));
   if (kind === "noSuchBucket") throw noSuchBucket(name);
-  answer(exchange, 204, writeHeaders(exchange));
+  // AWS answers 204; minio-js believes nothing but 200, and other clients take both.
+  answer(exchange, 200, writeHeaders(exchange));
 }
 
 export async function deleteBucketTagging(exchange: Exchange): Promise<void> {
