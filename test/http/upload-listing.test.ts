@@ -1,6 +1,6 @@
 /**
- * ListMultipartUploads on a real store, where the fold of the edge and the rows of the service have to mean the
- * same by a position: what stands exactly at a prefix or a marker is the first to get lost.
+ * ListMultipartUploads on a real store, where the fold of the edge and the rows of the service have to mean
+ * the same by a position: what stands exactly at a prefix or a marker is the first to get lost.
  */
 import { expect, test } from "vitest";
 import { elementsOf } from "./client.ts";
@@ -31,7 +31,7 @@ test("ListMultipartUploads goes on with the key that follows a group, exactly", 
   expect(await keysListed(bucket, "delimiter=/&key-marker=a/")).toEqual(["a0", "b"]);
 });
 
-test("ListMultipartUploads with a key and no id as the marker goes on behind all uploads of that key", async () => {
+test("ListMultipartUploads with a marker that has no id goes on behind all of its key", async () => {
   await using bucket = await RealBucket.open();
   for (const key of KEYS) await bucket.createUpload(key);
   expect(await keysListed(bucket, "key-marker=a")).toEqual(["a/1", "a/2", "a0", "b"]);
