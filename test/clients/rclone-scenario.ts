@@ -182,6 +182,16 @@ async function sync(rclone: Rclone): Promise<void> {
     const { transfers } = await rclone.transfer("sync", "--checksum", tree, "tc:synced/tree");
     assert.equal(transfers, 0);
   });
+  await tally.step("check --download finds the same tree, and one byte that is not the same", async () => {
+    await rclone.must(["check", "--download", tree, "tc:synced/tree"]);
+    const path = `${tree}/sub/file-1.bin`;
+    const before = await readFile(path);
+    await writeFile(path, Buffer.from(before).fill(7, 0, 1));
+    const { code, err } = await rclone.run(["check", "--download", tree, "tc:synced/tree"]);
+    assert.notEqual(code, 0);
+    assert.match(err, /1 differences found/);
+    await writeFile(path, before);
+  });
   await tally.step("one changed and one removed file: sync does these two", async () => {
     await writeFile(`${tree}/sub/file-1.bin`, makeBytes(4321, "changed"));
     await rm(`${tree}/sub/file-2.bin`);

@@ -32,6 +32,13 @@ export class Tally {
     this.#write(`\n${text}`);
   }
 
+  /** The count of another one, and what it said meanwhile. */
+  add(other: Tally, lines: readonly string[]): void {
+    this.passed += other.passed;
+    this.failed += other.failed;
+    for (const line of lines) this.#write(line);
+  }
+
   /** Prints the closing line; the exit code that goes with it. A run without a single step has failed. */
   close(): number {
     if (this.passed + this.failed === 0) this.failed++;
