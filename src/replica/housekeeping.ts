@@ -26,7 +26,7 @@ const UPLOADS_EVERY_MS = 3_600_000;
 /** So much of an age may be lost at a start, while something waits for its age. */
 const LOG_TIME_LOST_MS_MAX = 3_600_000;
 /** Each of them may take 0.1 ms: its body's row, with 256 extents, is read and written. */
-const PARTS_PER_STEP = 20;
+const PARTS_PER_STEP = 10;
 
 export type HousekeepingOptions = {
   readonly replica: Replica;

@@ -108,7 +108,7 @@ async function longTurns(done: () => boolean): Promise<readonly number[]> {
 }
 
 /** A collection of garbage may fall into one run; what the code does falls into each. */
-const options = { timeout: 240_000, retry: 2 };
+const options = { timeout: 240_000, retry: 4 };
 
 test("deleting an object of 1 TiB never blocks the loop for 5 ms", options, async () => {
   await using directory = await temporaryDirectory();
