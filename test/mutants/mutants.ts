@@ -7,6 +7,7 @@ import { copyMutants } from "./copy-mutants.ts";
 import { edge } from "./edge-mutants.ts";
 import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
+import { modelMutants } from "./model-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
@@ -462,4 +463,5 @@ export const mutants: readonly Mutant[] = [
   ...edge,
   ...accountMutants,
   ...space,
+  ...modelMutants,
 ];
