@@ -8,8 +8,8 @@ export const modelMutants: readonly Mutant[] = [
     name: "if-none-match-not-asked",
     what: "a write that must not overwrite anything overwrites",
     file: "src/state/apply-object.ts",
-    find: 'if (condition.kind === "absent") return old === undefined ? undefined : { kind: "preconditionFailed" };',
-    replace: 'if (condition.kind === "absent") return undefined;',
+    find: 'if (condition.kind === "absent") return old === undefined ? undefined',
+    replace: 'if (condition.kind === "absent") return old !== null ? undefined',
     killedBy,
   },
   {
