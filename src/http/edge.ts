@@ -11,6 +11,7 @@ import { Credits } from "./credits.ts";
 import type { EdgeOptions } from "./edge-options.ts";
 import { OperationCounter } from "./operation-counter.ts";
 import { RequestIds } from "./request-ids.ts";
+import { SizeHistogram } from "./size-histogram.ts";
 import { TargetMemo } from "./target-memo.ts";
 
 const SIGNING_KEYS_MAX = 1024;
@@ -37,6 +38,9 @@ export class Edge {
    * node that only reads may have lost what was acknowledged, and promises nothing.
    */
   readonly consistency: "linearizable" | "salvage";
+  /** Operations per batch, keys per GET of many. */
+  readonly batchSizes = new SizeHistogram();
+  readonly batchReadSizes = new SizeHistogram();
   /** Requests whose answer is not complete yet. */
   inFlight = 0;
   /** Requests that met stored bytes which do not match their checksum; each has a line in the log. */

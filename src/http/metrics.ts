@@ -68,6 +68,8 @@ function histogramsText(edge: Edge): string {
   const { telemetry } = edge.options;
   return [
     histogramText("http_request_duration_seconds", "Until the answer was complete", latencies),
+    histogramText("write_batch_operations", "Operations per WriteBatch", plain(edge.batchSizes)),
+    histogramText("get_objects_keys", "Keys per GetObjects", plain(edge.batchReadSizes)),
     histogramText(
       "log_sync_seconds",
       "Duration of a write and sync of the log",

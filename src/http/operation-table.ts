@@ -25,6 +25,7 @@ import { deleteObject } from "./operations/delete-object.ts";
 import { deleteObjects } from "./operations/delete-objects.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { getObject } from "./operations/get-object.ts";
+import { getObjects } from "./operations/get-objects.ts";
 import { listBuckets } from "./operations/list-buckets.ts";
 import { listMultipartUploads } from "./operations/list-multipart-uploads.ts";
 import { listObjectVersions } from "./operations/list-object-versions.ts";
@@ -36,6 +37,7 @@ import { putObject } from "./operations/put-object.ts";
 import { renameObject } from "./operations/rename-object.ts";
 import { uploadPartCopy } from "./operations/upload-part-copy.ts";
 import { uploadPart } from "./operations/upload-part.ts";
+import { writeBatch } from "./operations/write-batch.ts";
 
 export type OperationFunction = (exchange: Exchange) => void | Promise<void>;
 
@@ -82,4 +84,6 @@ export const operationTable: Readonly<Record<S3Operation, OperationFunction>> = 
   GetBucketCors: getBucketCors,
   PutBucketCors: putBucketCors,
   DeleteBucketCors: deleteBucketCors,
+  WriteBatch: writeBatch,
+  GetObjects: getObjects,
 };

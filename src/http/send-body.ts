@@ -94,3 +94,24 @@ export async function sendBody(
     drain.detach();
   }
 }
+
+/** Pieces that are in memory already and stay whose they are; credits for them must have been taken. */
+export async function sendPieces(
+  exchange: Exchange,
+  answer: { readonly status: number; readonly headers: string[]; readonly pieces: readonly Uint8Array[] },
+): Promise<void> {
+  const { outgoing } = exchange;
+  const { status, headers, pieces } = answer;
+  const drain = new Drain(outgoing);
+  try {
+    outgoing.writeHead(status, headers);
+    for (const piece of pieces) {
+      if (drain.signal.aborted) break;
+      if (!outgoing.write(piece)) await drain.wait();
+    }
+    if (!drain.signal.aborted) outgoing.end();
+  } finally {
+    drain.detach();
+    exchange.finish(status);
+  }
+}

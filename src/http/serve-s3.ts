@@ -6,6 +6,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { s3Error } from "../s3/errors.ts";
 import { WRITING_OPERATIONS, isFormUpload, routeOperation } from "../s3/operations.ts";
 import type { Route, S3Operation } from "../s3/operations.ts";
+import { checkAskedConsistency } from "./asked-consistency.ts";
 import { authenticate, requestHeaders } from "./authenticate.ts";
 import { authorize } from "./authorize.ts";
 import { addCorsHeaders, answerPreflight } from "./cross-origin.ts";
@@ -106,6 +107,7 @@ export function serveS3(edge: Edge): Serve {
     addCorsHeaders(exchange);
     if (exchange.method === "OPTIONS") return answerPreflight(exchange);
     if (!isFormUpload(exchange)) authenticate(exchange);
+    checkAskedConsistency(exchange);
     const route = routeOf(exchange, known);
     if (faults === undefined || faults.isEmpty) return operate(operations, exchange, route);
     return operateUnderFaults(faults, exchange, { operations, route });

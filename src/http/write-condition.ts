@@ -4,6 +4,7 @@
 import { unreachable } from "../base/assert.ts";
 import { parseWritePrecondition } from "../s3/preconditions.ts";
 import type { WriteCondition } from "../state/command.ts";
+import type { WritePrecondition } from "../s3/preconditions.ts";
 import type { Exchange } from "./exchange.ts";
 
 const NO_CONDITION: WriteCondition = { kind: "none" };
@@ -11,7 +12,10 @@ const NO_CONDITION: WriteCondition = { kind: "none" };
 export function writeCondition(exchange: Exchange): WriteCondition {
   const { headers } = exchange;
   if (headers["if-match"] === undefined && headers["if-none-match"] === undefined) return NO_CONDITION;
-  const precondition = parseWritePrecondition(headers);
+  return conditionOf(parseWritePrecondition(headers));
+}
+
+export function conditionOf(precondition: WritePrecondition): WriteCondition {
   switch (precondition.kind) {
     case "none":
       return NO_CONDITION;

@@ -56,7 +56,9 @@ export type S3Operation =
   | "PutBucketOwnershipControls"
   | "GetBucketCors"
   | "PutBucketCors"
-  | "DeleteBucketCors";
+  | "DeleteBucketCors"
+  | "WriteBatch"
+  | "GetObjects";
 
 /** Those that change something: a node that only reads refuses them. */
 export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
@@ -84,6 +86,7 @@ export const WRITING_OPERATIONS: ReadonlySet<S3Operation> = new Set([
   "PutBucketOwnershipControls",
   "PutBucketCors",
   "DeleteBucketCors",
+  "WriteBatch",
 ]);
 
 /** Known and not built: named in the answer, so that a user finds out what is missing. */
@@ -213,6 +216,8 @@ function routeBucketGet(query: QueryParameters): Route {
 
 function routeBucketPost(query: QueryParameters, headers: RequestHeaders): Route {
   if (query.has("delete")) return operation("DeleteObjects");
+  if (query.has("batch")) return operation("WriteBatch");
+  if (query.has("batch-get")) return operation("GetObjects");
   if (headerText(headers, "content-type")?.toLowerCase().startsWith("multipart/form-data") === true) {
     return operation("PostObject");
   }
@@ -292,6 +297,8 @@ function bucketOnlySubresource(query: QueryParameters): string | undefined {
       name === "versions" ||
       name === "location" ||
       name === "delete" ||
+      name === "batch" ||
+      name === "batch-get" ||
       (BUCKET_SETTING_NAMES.has(name) && !OBJECT_SETTING_NAMES.has(name)),
   );
 }

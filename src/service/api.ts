@@ -9,6 +9,7 @@ import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/att
 import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum, Versioning } from "../state/rows.ts";
 import type { TagSet } from "../state/tags.ts";
+import type { BatchService } from "./batch-api.ts";
 import type { BodyWriter, FoundObject, PutBody } from "./body-api.ts";
 import type { CopyService, DetailService } from "./copy-api.ts";
 import type { BucketSettingName } from "../state/setting-command.ts";
@@ -321,6 +322,7 @@ export interface Service {
   readonly versions: VersionService;
   readonly copies: CopyService;
   readonly details: DetailService;
+  readonly batches: BatchService;
   readonly identities: IdentityService;
   status(): NodeStatus;
 }

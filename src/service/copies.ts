@@ -72,7 +72,7 @@ export class Copies implements CopyService {
       const source = await this.#findSource(input.source);
       if ("refused" in source) return { kind: source.refused };
       const plan = input.look(source);
-      const { body, etag, checksum } = await this.#bodyOfCopy(source, plan);
+      const { body, etag, checksum } = await this.bodyOfCopy(source, plan);
       const result = await this.#log.propose({
         kind: "copyObject",
         source: sourceOf(input.source, source),
@@ -105,7 +105,8 @@ export class Copies implements CopyService {
     });
   }
 
-  async #bodyOfCopy(source: StoredObject, plan: CopyPlan): Promise<Brought> {
+  /** Of the whole source: shared if it is large, else its bytes. */
+  async bodyOfCopy(source: StoredObject, plan: CopyPlan): Promise<Brought> {
     const own = source.attributes.checksum;
     const algorithm = plan.checksum ?? own?.algorithm;
     const whole = { start: 0, end: source.size };
@@ -289,7 +290,7 @@ function stretchEtag(source: StoredObject, range: Range): string {
   return createHash("md5").update(text).digest("hex");
 }
 
-async function again<Outcome>(attempt: () => Promise<Outcome | undefined>): Promise<Outcome> {
+export async function again<Outcome>(attempt: () => Promise<Outcome | undefined>): Promise<Outcome> {
   for (let tries = 0; tries < TRIES; tries++) {
     const outcome = await attempt();
     if (outcome !== undefined) return outcome;

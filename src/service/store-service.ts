@@ -8,6 +8,7 @@ import type { ServingNode } from "../replica/serving-node.ts";
 import { settleAccounts } from "./accounts.ts";
 import type { AccountSettings } from "./accounts.ts";
 import type { NodeStatus, SalvageStatus, Service } from "./api.ts";
+import { Batches } from "./batches.ts";
 import { Bodies } from "./bodies.ts";
 import { Buckets } from "./buckets.ts";
 import { Copies } from "./copies.ts";
@@ -24,6 +25,7 @@ export class StoreService implements Service {
   readonly versions: Versions;
   readonly copies: Copies;
   readonly details: Details;
+  readonly batches: Batches;
   readonly identities: Identities;
   readonly #node: ServingNode;
   readonly #random: Random;
@@ -51,6 +53,7 @@ export class StoreService implements Service {
     const hasBucket = (name: string): boolean => buckets.find(name) !== undefined;
     this.copies = new Copies({ log, objects, versions, bodies, hasBucket });
     this.details = new Details({ log, index });
+    this.batches = new Batches({ log, objects, copies: this.copies, bodies });
     this.identities = new Identities(options.root);
   }
 

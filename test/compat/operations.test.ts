@@ -46,6 +46,8 @@ const OUTSIDE_SDK: Readonly<
   Record<string, { readonly method: string; readonly url: string; readonly headers?: Record<string, string> }>
 > = {
   AppendObject: { method: "PUT", url: "/b/k", headers: { "x-amz-write-offset-bytes": "0" } },
+  GetObjects: { method: "POST", url: "/b?batch-get" },
+  WriteBatch: { method: "POST", url: "/b?batch" },
   PostObject: { method: "POST", url: "/b", headers: { "content-type": "multipart/form-data; boundary=x" } },
 };
 

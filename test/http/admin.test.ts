@@ -53,11 +53,18 @@ describe("admin", () => {
       await send(port, { method: "PUT", url: "/bucket/key", body: "x" });
       await send(port, { url: "/bucket/key" });
       await send(port, { url: "/bucket/absent" });
+      await send(port, { method: "POST", url: "/bucket?batch-get", body: '["key","key","key"]' });
+      const batch = '{"operations":[{"op":"delete","key":"key"},{"op":"delete","key":"key"}]}';
+      await send(port, { method: "POST", url: "/bucket?batch", body: batch });
       const { text, headers } = await send(adminPort, { url: "/-/metrics", credentials: null });
       expect(headers["content-type"]).toContain("text/plain");
       expect(text).toContain('thermocline_http_requests_total{operation="GetObject",status="2xx"} 1');
       expect(text).toContain('thermocline_http_requests_total{operation="GetObject",status="4xx"} 1');
       expect(text).toContain('thermocline_http_request_duration_seconds_count{operation="PutObject"} 1');
+      expect(text).toContain('thermocline_http_request_duration_seconds_count{operation="GetObjects"} 1');
+      expect(text).toContain('thermocline_get_objects_keys_bucket{le="2"} 0');
+      expect(text).toContain('thermocline_get_objects_keys_bucket{le="5"} 1');
+      expect(text).toContain("thermocline_write_batch_operations_sum 2");
       expect(text).toContain("thermocline_cache_hits_total 7");
       expect(text).toContain('thermocline_log_sync_seconds_bucket{le="0.01"} 5');
       expect(text).toContain('thermocline_log_sync_seconds_bucket{le="+Inf"} 6');

@@ -113,6 +113,12 @@ const SAMPLES: Readonly<Record<S3Operation, Call | "everybody" | "form">> = {
   GetBucketCors: { url: "/theirs?cors" },
   PutBucketCors: { method: "PUT", url: "/theirs?cors", body: CORS },
   DeleteBucketCors: { method: "DELETE", url: "/theirs?cors" },
+  WriteBatch: {
+    method: "POST",
+    url: "/theirs?batch",
+    body: '{"operations":[{"op":"put","key":"key","size":4}]}\nmine',
+  },
+  GetObjects: { method: "POST", url: "/theirs?batch-get", body: '["key"]' },
 };
 
 /** A bucket of `other` with an object, a long one, and an open upload. */

@@ -49,9 +49,10 @@ function notHere(): never {
   throw new Error("not an operation of the fake service");
 }
 
-const NOT_HERE: Pick<Service, "copies" | "details"> = {
+const NOT_HERE: Pick<Service, "copies" | "details" | "batches"> = {
   copies: { copy: notHere, copyPart: notHere, rename: notHere, append: notHere },
   details: { tags: notHere, putTags: notHere, parts: notHere },
+  batches: { write: notHere },
 };
 
 export function createFakeService(): FakeService {

@@ -74,6 +74,10 @@ const WRITES: readonly (readonly [name: string, call: Call])[] = [
   ["PutBucketOwnershipControls", { method: "PUT", url: "/bucket?ownershipControls", body: "<x/>" }],
   ["PutBucketCors", { method: "PUT", url: "/bucket?cors", body: "<x/>" }],
   ["DeleteBucketCors", { method: "DELETE", url: "/bucket?cors" }],
+  [
+    "WriteBatch",
+    { method: "POST", url: "/bucket?batch", body: '{"operations":[{"op":"delete","key":"k"}]}' },
+  ],
 ];
 
 test.each(WRITES)("%s is refused with 503 and the reason, and changes nothing", async (_, call) => {

@@ -113,8 +113,11 @@ async function runReadme(tally: Tally): Promise<void> {
     const lines = [...pasted, command].join("\n");
     return (await mustRun("bash", ["-ec", lines], { cwd: elsewhere, env })).out.toString("utf8");
   };
-  for (const { command, output } of sessionOf(blockAfter(readReadme(), "<!-- session -->"))) {
-    await tally.step(`$ ${command}`, async () => assert.equal(await inShell(command), output));
+  // The bucket of the first one is used by the second.
+  for (const marker of ["<!-- session -->", "<!-- batch session -->"]) {
+    for (const { command, output } of sessionOf(blockAfter(readReadme(), marker))) {
+      await tally.step(`$ ${command}`, async () => assert.equal(await inShell(command), output));
+    }
   }
   for (const command of bannerCommands(started?.output.text ?? "")) {
     await tally.step(`as the banner says: ${command}`, async () => void (await inShell(command)));

@@ -1,0 +1,111 @@
+/**
+ * WriteBatch, ours and not S3's: up to 1,000 puts, deletes, copies and checks in one request, all done or
+ * none. What failed is told by its number, so that whoever lost a race knows which one.
+ */
+import { assert, unreachable } from "../../base/assert.ts";
+import { BATCH_BYTES_MAX } from "../../s3/batch.ts";
+import { s3Error } from "../../s3/errors.ts";
+import type { S3ErrorCode } from "../../s3/errors.ts";
+import type { BatchInput, BatchOutcome, BatchResult } from "../../service/batch-api.ts";
+import { answer, writeHeaders } from "../answer.ts";
+import { receiveBatch } from "../batch-body.ts";
+import type { ReceivedOperation } from "../batch-body.ts";
+import { bodyTooLong, planBody } from "../body-plan.ts";
+import type { Exchange } from "../exchange.ts";
+import { toAttributes } from "../object-attributes.ts";
+import { noSuchBucket, requireBucket } from "../require-bucket.ts";
+import { conditionOf } from "../write-condition.ts";
+
+function inputOf({ operation, bytes, etag }: ReceivedOperation): BatchInput {
+  const { key } = operation;
+  const condition = conditionOf(operation.condition);
+  switch (operation.kind) {
+    case "put":
+      return {
+        kind: "put",
+        key,
+        condition,
+        etag,
+        bytes,
+        attributes: toAttributes(operation.metadata, undefined),
+      };
+    case "copy":
+      return { kind: "copy", key, condition, source: operation.source };
+    case "delete":
+      return { kind: "delete", key, condition };
+    case "check":
+      return { kind: "check", key, condition };
+    default:
+      return unreachable(operation);
+  }
+}
+
+/** What is `undefined` is left out of the text. */
+function resultOf(input: BatchInput, result: BatchResult | undefined): object {
+  assert(result !== undefined, "a batch gave fewer results than it has operations");
+  const { kind: op, key } = input;
+  switch (result.kind) {
+    case "put":
+      return { op, key, etag: `"${result.etag}"`, versionId: result.versionId };
+    case "deleted": {
+      const { version } = result;
+      const deleteMarker = version?.isMarker === true ? true : undefined;
+      return { op, key, versionId: version?.versionId, deleteMarker };
+    }
+    case "checked":
+      return { op, key };
+    default:
+      return unreachable(result);
+  }
+}
+
+const REFUSALS = {
+  preconditionFailed: [412, "PreconditionFailed"],
+  noSuchKey: [412, "NoSuchKey"],
+  noSuchSource: [409, "NoSuchKey"],
+} as const satisfies Record<
+  Extract<BatchOutcome, { kind: "refused" }>["reason"],
+  readonly [status: number, code: S3ErrorCode]
+>;
+
+function answerJson(exchange: Exchange, status: number, value: object): void {
+  const headers = writeHeaders(exchange);
+  headers.push("Content-Type", "application/json");
+  answer(exchange, status, headers, `${JSON.stringify(value)}\n`);
+}
+
+function answerBatch(exchange: Exchange, inputs: readonly BatchInput[], outcome: BatchOutcome): void {
+  switch (outcome.kind) {
+    case "done": {
+      const results = inputs.map((input, at) => resultOf(input, outcome.results[at]));
+      return answerJson(exchange, 200, { results });
+    }
+    case "refused": {
+      const [status, code] = REFUSALS[outcome.reason];
+      const { message } = s3Error(code);
+      const input = inputs[outcome.at];
+      const failed = { operation: outcome.at, op: input?.kind, key: input?.key, code, message };
+      return answerJson(exchange, status, { failed });
+    }
+    case "tooLarge":
+      throw bodyTooLong({ bytesMax: BATCH_BYTES_MAX });
+    case "noSuchBucket":
+      throw noSuchBucket(exchange.target.bucket);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+export async function writeBatch(exchange: Exchange): Promise<void> {
+  requireBucket(exchange);
+  const plan = planBody(exchange, { bytesMax: BATCH_BYTES_MAX, needsLength: false });
+  exchange.takeCredits(plan.length ?? BATCH_BYTES_MAX);
+  const received = await receiveBatch(exchange, plan);
+  const inputs = received.map(inputOf);
+  const { edge, target } = exchange;
+  edge.batchSizes.record(inputs.length);
+  // What copies of small objects bring is in memory besides.
+  if (inputs.some(({ kind }) => kind === "copy")) exchange.takeCredits(BATCH_BYTES_MAX);
+  const batch = { bucket: target.bucket, operations: inputs, bytesMax: BATCH_BYTES_MAX };
+  answerBatch(exchange, inputs, await edge.service.batches.write(batch));
+}

@@ -1,0 +1,156 @@
+/**
+ * The head of a batch, and the list of keys of a GET of many: one line of JSON, read strictly. A field that
+ * is not known is refused: whoever misspells a condition must not get a batch without one. No I/O; bodies
+ * stand behind the head and are read by whoever has the socket.
+ */
+import type { RequestHeaders } from "./canonical-request.ts";
+import { s3Error } from "./errors.ts";
+import type { S3Error } from "./errors.ts";
+import { parseObjectMetadata } from "./headers.ts";
+import type { ObjectMetadata } from "./headers.ts";
+import { checkKey } from "./names.ts";
+import { parseWritePrecondition } from "./preconditions.ts";
+import type { WritePrecondition } from "./preconditions.ts";
+
+/** Operations of a batch, and keys of a GET of many. */
+export const BATCH_COUNT_MAX = 1000;
+/** Head and bodies together; what copies of small objects bring counts as well. */
+export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Parsing so many holds the loop for some ten milliseconds. */
+export const BATCH_HEAD_BYTES_MAX = 2 * 1024 * 1024;
+export const BATCH_BODY_BYTES_MAX = 64 * 1024;
+export const BATCH_CONTENT_TYPE = "application/x-thermocline-batch";
+
+type AtKey = { readonly key: string; readonly condition: WritePrecondition };
+
+export type BatchOperation =
+  | (AtKey & { readonly kind: "put"; readonly size: number; readonly metadata: ObjectMetadata })
+  | (AtKey & { readonly kind: "delete" })
+  | (AtKey & { readonly kind: "check" })
+  /** `source` is a key of the same bucket. */
+  | (AtKey & { readonly kind: "copy"; readonly source: string });
+
+const FIELDS = {
+  put: ["op", "key", "size", "contentType", "metadata", "ifMatch", "ifNoneMatch"],
+  delete: ["op", "key", "ifMatch"],
+  check: ["op", "key", "ifMatch", "ifNoneMatch"],
+  copy: ["op", "key", "source", "ifMatch", "ifNoneMatch"],
+} as const;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function malformed(message: string): S3Error {
+  return s3Error("InvalidRequest", { message });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "";
+    throw s3Error("InvalidRequest", { message: `The head is not JSON: ${reason}`, cause: error });
+  }
+}
+
+function asFields(value: unknown, what: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw malformed(`${what} is not an object`);
+  }
+  return value as Fields;
+}
+
+function listOf(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw malformed(`${what} is not a list`);
+  if (value.length === 0) throw malformed(`${what} is empty`);
+  if (value.length > BATCH_COUNT_MAX) {
+    throw malformed(`${what} has ${value.length} entries; at most ${BATCH_COUNT_MAX}`);
+  }
+  return value;
+}
+
+function textOf(value: unknown, what: string): string {
+  if (typeof value !== "string") throw malformed(`${what} is not a string`);
+  return value;
+}
+
+function keyOf(value: unknown, what: string): string {
+  const key = textOf(value, what);
+  checkKey(key);
+  return key;
+}
+
+const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** What can stand in a head line. */
+// oxlint-disable-next-line no-control-regex
+const NOT_A_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/** As a header would have brought it: UTF-8 that is looked at as latin1. */
+function wireText(value: unknown, what: string): string {
+  const text = textOf(value, what);
+  if (NOT_A_VALUE.test(text) || !text.isWellFormed()) throw malformed(`${what} cannot stand in a header`);
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
+function metadataOf(fields: Fields, what: string): ObjectMetadata {
+  const headers: Record<string, string> = Object.create(null);
+  const { contentType, metadata } = fields;
+  if (contentType !== undefined) headers["content-type"] = wireText(contentType, `${what}.contentType`);
+  const user = metadata === undefined ? {} : asFields(metadata, `${what}.metadata`);
+  for (const [name, value] of Object.entries(user)) {
+    const lower = name.toLowerCase();
+    if (!NAME.test(lower)) throw malformed(`${what}.metadata has a name that no header can have`);
+    headers[`x-amz-meta-${lower}`] = wireText(value, `${what}.metadata.${name}`);
+  }
+  return parseObjectMetadata(headers);
+}
+
+function conditionOf({ ifMatch, ifNoneMatch }: Fields, what: string): WritePrecondition {
+  const headers: RequestHeaders = {
+    ...(ifMatch === undefined ? {} : { "if-match": textOf(ifMatch, `${what}.ifMatch`) }),
+    ...(ifNoneMatch === undefined ? {} : { "if-none-match": textOf(ifNoneMatch, `${what}.ifNoneMatch`) }),
+  };
+  return parseWritePrecondition(headers);
+}
+
+function sizeOf(value: unknown, what: string): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
+    throw malformed(`${what}.size is not a whole number`);
+  }
+  if (value > BATCH_BODY_BYTES_MAX) {
+    const fields = { ProposedSize: String(value), MaxSizeAllowed: String(BATCH_BODY_BYTES_MAX) };
+    throw s3Error("EntityTooLarge", { message: `The body of ${what} is too large for a batch`, fields });
+  }
+  return value;
+}
+
+function operationOf(value: unknown, what: string): BatchOperation {
+  const fields = asFields(value, what);
+  const { op } = fields;
+  if (op !== "put" && op !== "delete" && op !== "check" && op !== "copy") {
+    throw malformed(`${what}.op is none of put, delete, copy and check`);
+  }
+  const known: readonly string[] = FIELDS[op];
+  const unknown = Object.keys(fields).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw malformed(`${what} has a field ${JSON.stringify(unknown)} that ${op} has not`);
+  const at = { key: keyOf(fields["key"], `${what}.key`), condition: conditionOf(fields, what) };
+  if (op === "put") {
+    return { kind: op, ...at, size: sizeOf(fields["size"], what), metadata: metadataOf(fields, what) };
+  }
+  if (op === "copy") return { kind: op, ...at, source: keyOf(fields["source"], `${what}.source`) };
+  if (op === "check" && at.condition.kind === "none") throw malformed(`${what} checks nothing`);
+  return { kind: op, ...at };
+}
+
+/** `{"operations":[...]}` */
+export function parseBatchHead(text: string): readonly BatchOperation[] {
+  const head = asFields(parseJson(text), "The head");
+  const unknown = Object.keys(head).find((name) => name !== "operations");
+  if (unknown !== undefined) throw malformed(`The head has a field ${JSON.stringify(unknown)}`);
+  return listOf(head["operations"], "operations").map((each, at) => operationOf(each, `operations[${at}]`));
+}
+
+/** `["key", ...]` */
+export function parseKeyList(text: string): readonly string[] {
+  return listOf(parseJson(text), "The list of keys").map((each, at) => keyOf(each, `Entry ${at}`));
+}

@@ -1,0 +1,147 @@
+/**
+ * Batches: one command, which apply does as a whole or not at all. What a copy of the batch is made of is
+ * found out here: another operation of the batch may have made its source, and small sources travel by value.
+ */
+import { InvariantError, unreachable } from "../base/assert.ts";
+import type { ReplicatedLog } from "../ports/replicated-log.ts";
+import type { BatchStep, Chunk, Command, CommandResult } from "../state/command.ts";
+import type { StoredObject } from "../state/stored-object.ts";
+import type { ObjectService } from "./api.ts";
+import type { BatchInput, BatchOutcome, BatchResult, BatchService } from "./batch-api.ts";
+import type { Bodies } from "./bodies.ts";
+import { again } from "./copies.ts";
+import type { Copies } from "./copies.ts";
+import { unexpected } from "./put-outcome.ts";
+import { sourceOf } from "./source-bytes.ts";
+
+type Write = Extract<BatchStep, { kind: "putObject" | "copyObject" }>;
+type Input = Parameters<BatchService["write"]>[0];
+type Parts = {
+  readonly log: ReplicatedLog<Command, Chunk, CommandResult>;
+  readonly objects: ObjectService;
+  readonly copies: Copies;
+  readonly bodies: Bodies;
+};
+
+/** The steps of one attempt, as far as they are made. */
+class Steps {
+  readonly list: BatchStep[] = [];
+  readonly #parts: Parts;
+  readonly #bucket: string;
+  /** What the steps so far leave at their keys; `undefined`: nothing. */
+  readonly #left = new Map<string, Write | undefined>();
+  bytes = 0;
+
+  constructor(parts: Parts, bucket: string) {
+    this.#parts = parts;
+    this.#bucket = bucket;
+  }
+
+  /** `false`: there is nothing to copy. */
+  async add(input: BatchInput): Promise<boolean> {
+    const { key, condition } = input;
+    const at = { bucket: this.#bucket, key, condition };
+    switch (input.kind) {
+      case "put": {
+        const { etag, attributes, bytes } = input;
+        const body = this.#parts.bodies.commandBody({ kind: "bytes", bytes });
+        if (body.kind === "stored") throw new InvariantError("a body in memory was staged");
+        this.#write({ kind: "putObject", ...at, etag, attributes, body });
+        return true;
+      }
+      case "copy": {
+        const made = this.#left.has(input.source)
+          ? this.#left.get(input.source)
+          : await this.#copyOf(input.source);
+        if (made !== undefined) this.#write({ ...made, ...at });
+        return made !== undefined;
+      }
+      case "delete":
+        this.list.push({ kind: "deleteObject", ...at });
+        this.#left.set(key, undefined);
+        return true;
+      case "check":
+        this.list.push({ kind: "checkObject", ...at });
+        return true;
+      default:
+        return unreachable(input);
+    }
+  }
+
+  #write(step: Write): void {
+    this.list.push(step);
+    this.#left.set(step.key, step);
+    if (step.body.kind === "bytes") this.bytes += step.body.bytes.length;
+  }
+
+  async #copyOf(source: string): Promise<Write | undefined> {
+    const { objects, copies } = this.#parts;
+    const found = (await objects.find(`${this.#bucket}/${source}`)) as StoredObject | undefined;
+    if (found === undefined) return undefined;
+    const { attributes } = found;
+    const brought = await copies.bodyOfCopy(found, { attributes, tags: undefined, checksum: undefined });
+    const { body, etag, checksum } = brought;
+    if (body.kind === "stored") throw new InvariantError("a copy was staged");
+    const path = { bucket: this.#bucket, key: source };
+    return {
+      kind: "copyObject",
+      source: sourceOf(path, found),
+      ...path,
+      etag,
+      attributes: { ...attributes, checksum },
+      tags: undefined,
+      body,
+      condition: { kind: "none" },
+    };
+  }
+}
+
+export class Batches implements BatchService {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async write(input: Input): Promise<BatchOutcome> {
+    return await again(() => this.#attempt(input));
+  }
+
+  /** `undefined`: the source of a copy is another one by now. */
+  async #attempt({ bucket, operations, bytesMax }: Input): Promise<BatchOutcome | undefined> {
+    const steps = new Steps(this.#parts, bucket);
+    for (const [at, operation] of operations.entries()) {
+      if (!(await steps.add(operation))) return { kind: "refused", at, reason: "noSuchSource" };
+      if (steps.bytes > bytesMax) return { kind: "tooLarge", at };
+    }
+    const result = await this.#parts.log.propose({ kind: "batch", steps: steps.list });
+    if (result.kind === "batchDone")
+      return { kind: "done", results: result.results.map((each, at) => resultOf(each, operations[at])) };
+    if (result.kind !== "batchRefused") return unexpected(result);
+    const { at, reason } = result;
+    switch (reason) {
+      case "sourceChanged":
+        return undefined;
+      case "noSuchBucket":
+        return { kind: "noSuchBucket" };
+      case "noSuchKey":
+      case "preconditionFailed":
+        return { kind: "refused", at, reason };
+      default:
+        return unreachable(reason);
+    }
+  }
+}
+
+function resultOf(result: CommandResult, operation: BatchInput | undefined): BatchResult {
+  switch (result.kind) {
+    case "objectPut":
+      return { kind: "put", etag: result.etag, versionId: result.versionId };
+    case "versionDeleted":
+      return { kind: "deleted", version: result };
+    case "done":
+      return operation?.kind === "check" ? { kind: "checked" } : { kind: "deleted", version: undefined };
+    default:
+      return unexpected(result);
+  }
+}
