@@ -10,6 +10,7 @@ import { describe, expect, test } from "vitest";
 import { isConfidential } from "../../src/http/connection-security.ts";
 import { OTHER_CREDENTIALS, ROOT_CREDENTIALS, send } from "./client.ts";
 import type { Call } from "./client.ts";
+import { hasProgram } from "../support/has-program.ts";
 import { startEdge } from "./start-edge.ts";
 import type { StartedEdge } from "./start-edge.ts";
 
@@ -76,7 +77,7 @@ describe("a bearer token from this machine", () => {
       expect(answer.code).toBe("InvalidRequest");
     }));
 
-  test("lets curl -T upload a file, large ones too", () =>
+  test.runIf(hasProgram("curl"))("lets curl -T upload a file, large ones too", () =>
     withEdge(async ({ port }) => {
       const folder = await mkdtemp(join(tmpdir(), "thermocline-curl-"));
       try {
@@ -91,7 +92,8 @@ describe("a bearer token from this machine", () => {
       } finally {
         await rm(folder, { recursive: true });
       }
-    }));
+    }),
+  );
 });
 
 describe("from afar in clear text", () => {

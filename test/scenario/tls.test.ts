@@ -14,6 +14,7 @@ import { adminRequest } from "../../src/cli/admin-request.ts";
 import { load } from "../config/load.ts";
 import { signRequest } from "../s3/signer.ts";
 import { makeCertificate } from "../support/certificates.ts";
+import { hasProgram } from "../support/has-program.ts";
 import { startEmbedded } from "../support/embedded.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
 
@@ -58,7 +59,7 @@ async function shownName({ server, first, second }: World): Promise<unknown> {
   return name;
 }
 
-test("the S3 API is served over https, by a bearer token too", async () => {
+test.runIf(hasProgram("curl"))("the S3 API is served over https, by a bearer token too", async () => {
   await using at = await world();
   const { endpoint, credentials } = at.server;
   expect(endpoint).toMatch(/^https:/);
