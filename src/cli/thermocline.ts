@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --external-memory-accounted-in-global-limit --initial-old-space-size=128
+#!/usr/bin/env -S node --external-memory-accounted-in-global-limit --initial-old-space-size=64
 /**
  * The program `thermocline`: checks the Node it runs on, then hands the command line to run-command.ts.
  *

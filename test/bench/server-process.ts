@@ -16,7 +16,7 @@ const ACCESS_KEY = "bench";
 const SECRET_KEY = "bench-secret";
 
 /** As `npm start` gives them. */
-const NODE_FLAGS = ["--external-memory-accounted-in-global-limit", "--initial-old-space-size=128"];
+const NODE_FLAGS = ["--external-memory-accounted-in-global-limit", "--initial-old-space-size=64"];
 
 function file(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
