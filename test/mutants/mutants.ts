@@ -321,10 +321,10 @@ const state: readonly Mutant[] = [
     name: "effects-out-of-order",
     what: "commands of one entry are applied in another order than they came",
     file: "src/state/state-machine.ts",
-    find: "for (const placed of entry.commands) results.push(applyCommand(context, placed, sub++));",
+    find: "for (const placed of entry.commands) {\n      results.push(applyCommand(context, placed, sub));",
     replace:
-      "for (const placed of entry.commands.toReversed()) " +
-      "results.unshift(applyCommand(context, placed, sub++));",
+      "for (const placed of entry.commands.toReversed()) {\n" +
+      "      results.unshift(applyCommand(context, placed, sub));",
     killedBy: order,
   },
   {
