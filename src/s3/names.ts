@@ -2,9 +2,10 @@
  * What may be called what: bucket names (the rules for general purpose buckets), keys, metadata, part
  * numbers.
  *
- * Keys are any Unicode text of 1 to 1,024 UTF-8 bytes. `.`, `..`, doubled slashes and control characters, NUL
- * among them, are ordinary: S3 advises against some of them and refuses none, so nothing that stores a key
- * may give a character of it a meaning. Only text without a UTF-8 form (a lone surrogate) is not a key.
+ * Keys are any Unicode text of 1 to 1,024 UTF-8 bytes. `.`, `..`, doubled slashes and control characters are
+ * ordinary: S3 advises against some of them and refuses none, so nothing that stores a key may give a
+ * character of it a meaning. Not keys are text without a UTF-8 form (a lone surrogate), and text with a NUL,
+ * which no listing could show, not even escaped, and behind which rows of the state go on (state/keys.ts).
  */
 
 import { invalidArgument, s3Error } from "./errors.ts";
@@ -39,6 +40,7 @@ export function checkBucketName(name: string): void {
 export function checkKey(key: string): void {
   if (key === "") throw invalidArgument("Key must not be empty", "key", "");
   if (!key.isWellFormed()) throw s3Error("InvalidURI");
+  if (key.includes("\0")) throw invalidArgument("A key must not hold a NUL character", "key");
   if (key.length * 3 <= KEY_BYTES_MAX) return;
   const size = Buffer.byteLength(key, "utf8");
   if (size > KEY_BYTES_MAX) {

@@ -48,6 +48,17 @@ describe("paths", () => {
     expect((await send(started.port, { url })).code).toBe("NoSuchKey");
   });
 
+  test.each(["PUT", "GET", "DELETE"])(
+    "%s of a key with a NUL is refused, and nothing is stored",
+    async (method) => {
+      const body = method === "PUT" ? { body: "x" } : {};
+      const answer = await send(started.port, { method, url: "/bucket/nul%00behind", ...body });
+      expect([answer.status, answer.code]).toEqual([400, "InvalidArgument"]);
+      const listed = await send(started.port, { url: "/bucket?prefix=nul" });
+      expect(elementsOf(listed.text, "Key")).toEqual([]);
+    },
+  );
+
   test("a signature for one path is not good for another that normalises to the same", async () => {
     await send(started.port, { method: "PUT", url: "/bucket/secret", body: "x" });
     const head = rawHead(started.port, { url: "/bucket/a/../secret" });
