@@ -8,36 +8,17 @@ import type { ListingParameters, ListingSeek } from "../../s3/listing.ts";
 import { listObjectVersionsXml } from "../../s3/versioning-xml.ts";
 import type { ListedVersion as ShownVersion } from "../../s3/versioning-xml.ts";
 import { invalidArgument } from "../../s3/errors.ts";
-import type { ListedVersion, VersionCursor, VersionPlace } from "../../service/version-api.ts";
+import type { ListedVersion, VersionPlace } from "../../service/version-api.ts";
 import { birthOfInverted, birthText, parseVersionId } from "../../state/version-id.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { ownerOf } from "../owner-of.ts";
+import { readListing } from "../read-listing.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
-
-/** As for objects: a batch may be hidden by its first common prefix and be read in vain. */
-const GROUP_BATCH_MIN = 16;
 
 /** No key holds a NUL, with which the rows of a key's older versions go on: the next key is behind U+0001. */
 function placeOf(seek: ListingSeek): VersionPlace {
   return { key: seek.inclusive ? seek.key : `${seek.key}\u0001`, afterId: seek.afterId };
-}
-
-async function fill(
-  fold: ListingFold<ListedVersion>,
-  cursor: VersionCursor,
-  hasGroups: boolean,
-): Promise<void> {
-  let batchMax = hasGroups ? GROUP_BATCH_MIN : Number.POSITIVE_INFINITY;
-  for (let seek = fold.seek, isFirst = true; seek !== undefined; seek = fold.seek, isFirst = false) {
-    // One with an id names the last version read, behind which the cursor stands already.
-    if (!isFirst && seek.afterId === undefined) {
-      cursor.seek(placeOf(seek));
-      batchMax = GROUP_BATCH_MIN;
-    } else if (!isFirst) batchMax *= 2;
-    const batch = await cursor.next(Math.min(fold.wanted, batchMax));
-    fold.consume(batch, { isExhausted: batch.length === 0 });
-  }
 }
 
 async function readPage(
@@ -51,11 +32,13 @@ async function readPage(
   const { prefix, delimiter } = parameters;
   const cursor = await exchange.edge.service.versions.list({ bucket, prefix, from: placeOf(seek) });
   if (cursor === undefined) throw noSuchBucket(bucket);
-  try {
-    await fill(fold, cursor, delimiter !== "");
-  } finally {
-    await cursor.close();
-  }
+  const moveTo = (to: ListingSeek): "moved" | "stands" => {
+    // One with an id names the last version read, behind which the cursor stands already.
+    if (to.afterId !== undefined) return "stands";
+    cursor.seek(placeOf(to));
+    return "moved";
+  };
+  await readListing(fold, cursor, { hasGroups: delimiter !== "", moveTo });
   return fold;
 }
 

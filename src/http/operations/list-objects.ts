@@ -1,43 +1,21 @@
 /**
- * ListObjects, versions 1 and 2: s3/listing.ts decides what a page shows and where to read on, the service
- * reads.
- *
- * How much to read at once: without a delimiter exactly the page. With one, a batch may be hidden by its
- * first common prefix and be read in vain, so batches start small and grow while keys are shown one by one.
+ * ListObjects, versions 1 and 2.
  */
 import { encodeContinuationToken, parseListObjectsV1, parseListObjectsV2 } from "../../s3/list-parameters.ts";
 import { listObjectsV1Xml, listObjectsV2Xml } from "../../s3/list-xml.ts";
 import type { ListedObject as ShownObject } from "../../s3/list-xml.ts";
 import { ListingFold } from "../../s3/listing.ts";
-import type { ListingParameters } from "../../s3/listing.ts";
-import type { ListedObject, ObjectCursor } from "../../service/api.ts";
+import type { ListingParameters, ListingSeek } from "../../s3/listing.ts";
+import type { ListedObject } from "../../service/api.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { ownerOf } from "../owner-of.ts";
+import { readListing } from "../read-listing.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
-
-const GROUP_BATCH_MIN = 16;
 
 /** The successor of a key in byte order. */
 function after(key: string): string {
   return `${key}\0`;
-}
-
-async function fill(
-  fold: ListingFold<ListedObject>,
-  cursor: ObjectCursor,
-  hasGroups: boolean,
-): Promise<void> {
-  let batchMax = hasGroups ? GROUP_BATCH_MIN : Number.POSITIVE_INFINITY;
-  for (let seek = fold.seek, isFirst = true; seek !== undefined; seek = fold.seek, isFirst = false) {
-    // An exclusive seek names the last key read, behind which the cursor stands already.
-    if (!isFirst && seek.inclusive) {
-      cursor.seek(seek.key);
-      batchMax = GROUP_BATCH_MIN;
-    } else if (!isFirst) batchMax *= 2;
-    const batch = await cursor.next(Math.min(fold.wanted, batchMax));
-    fold.consume(batch, { isExhausted: batch.length === 0 });
-  }
 }
 
 async function readPage(
@@ -52,11 +30,13 @@ async function readPage(
   const from = seek.inclusive ? seek.key : after(seek.key);
   const cursor = await exchange.edge.service.objects.list({ bucket, prefix, from });
   if (cursor === undefined) throw noSuchBucket(bucket);
-  try {
-    await fill(fold, cursor, parameters.delimiter !== "");
-  } finally {
-    await cursor.close();
-  }
+  const moveTo = ({ key, inclusive }: ListingSeek): "moved" | "stands" => {
+    // An exclusive seek names the last key read, behind which the cursor stands already.
+    if (!inclusive) return "stands";
+    cursor.seek(key);
+    return "moved";
+  };
+  await readListing(fold, cursor, { hasGroups: parameters.delimiter !== "", moveTo });
   return fold;
 }
 
