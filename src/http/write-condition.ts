@@ -1,11 +1,14 @@
 /**
- * If-Match and If-None-Match of a write, in the words of the log.
+ * If-Match and If-None-Match of a write, in the words of the log, and what its client is told when apply
+ * decided against it.
  */
 import { unreachable } from "../base/assert.ts";
+import { s3Error } from "../s3/errors.ts";
 import { parseWritePrecondition } from "../s3/preconditions.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { WritePrecondition } from "../s3/preconditions.ts";
 import type { Exchange } from "./exchange.ts";
+import { noSuchBucket, noSuchKey } from "./require-bucket.ts";
 
 const NO_CONDITION: WriteCondition = { kind: "none" };
 
@@ -25,5 +28,25 @@ export function conditionOf(precondition: WritePrecondition): WriteCondition {
       return { kind: "etag", etag: precondition.etag };
     default:
       return unreachable(precondition);
+  }
+}
+
+/** The same for every write of a key. */
+export function refusedWrite(
+  exchange: Exchange,
+  reason: "noSuchBucket" | "noSuchKey" | "preconditionFailed",
+): Error {
+  const { bucket, key } = exchange.target;
+  switch (reason) {
+    case "noSuchBucket":
+      return noSuchBucket(bucket);
+    case "noSuchKey":
+      return noSuchKey(key);
+    case "preconditionFailed": {
+      const condition = exchange.headers["if-match"] === undefined ? "If-None-Match" : "If-Match";
+      return s3Error("PreconditionFailed", { fields: { Condition: condition } });
+    }
+    default:
+      return unreachable(reason);
   }
 }

@@ -240,7 +240,11 @@ describe("multipart uploads", () => {
     const etag = (await part({ key, uploadId, number: 1 }, SECOND)).headers["etag"] ?? "";
     await call({ method: "PUT", url: `/bucket/${key}`, body: "earlier" });
     const body = completion([{ number: 1, etag }]);
-    expect((await complete(key, uploadId, body, { "if-none-match": "*" })).code).toBe("PreconditionFailed");
+    const refused = await complete(key, uploadId, body, { "if-none-match": "*" });
+    expect([refused.code, elementOf(refused.text, "Condition")]).toEqual([
+      "PreconditionFailed",
+      "If-None-Match",
+    ]);
     expect((await complete(key, uploadId, body)).status).toBe(200);
   });
 });

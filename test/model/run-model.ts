@@ -31,11 +31,6 @@ function endpointOf(server: EmbeddedServer): Endpoint {
 }
 
 /** On a server in memory; a restart is nothing there. */
-export async function runInMemory(operations: Operations): Promise<void> {
-  await using server = await createServer({ memory: true });
-  await runOn(server, operations);
-}
-
 async function runOn(server: EmbeddedServer, operations: Operations): Promise<void> {
   const client = new S3Client(endpointOf(server));
   try {

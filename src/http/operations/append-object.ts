@@ -21,9 +21,9 @@ import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { receiveBody } from "../receive-body.ts";
 import type { ReceivedBody } from "../receive-body.ts";
-import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion } from "../require-object.ts";
-import { writeCondition } from "../write-condition.ts";
+import { refusedWrite, writeCondition } from "../write-condition.ts";
 
 const OFFSET = "x-amz-write-offset-bytes";
 
@@ -54,11 +54,9 @@ function answerOutcome(exchange: Exchange, outcome: AppendOutcome): void {
     case "wrongOffset":
       throw s3Error("InvalidWriteOffset", { fields: { CurrentObjectSize: String(outcome.size ?? 0) } });
     case "noSuchBucket":
-      throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
-      throw noSuchKey(exchange.target.key);
     case "preconditionFailed":
-      throw s3Error("PreconditionFailed");
+      throw refusedWrite(exchange, outcome.kind);
     case "tooManyPieces":
       throw s3Error("TooManyParts");
     case "entityTooLarge":

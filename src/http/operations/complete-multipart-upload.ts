@@ -16,10 +16,10 @@ import { answer, writeHeaders } from "../answer.ts";
 import { isEncrypted } from "../connection-security.ts";
 import type { Exchange } from "../exchange.ts";
 import { readDocument } from "../read-document.ts";
-import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion } from "../require-object.ts";
 import { noSuchUpload, uploadIdOf } from "../require-upload.ts";
-import { writeCondition } from "../write-condition.ts";
+import { refusedWrite, writeCondition } from "../write-condition.ts";
 
 function header(exchange: Exchange, name: string): string | undefined {
   const value = exchange.headers[name];
@@ -65,13 +65,11 @@ function answerOutcome(exchange: Exchange, outcome: CompleteOutcome): void {
     case "completed":
       return answerCompleted(exchange, outcome);
     case "noSuchBucket":
-      throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
-      throw noSuchKey(exchange.target.key);
+    case "preconditionFailed":
+      throw refusedWrite(exchange, outcome.kind);
     case "noSuchUpload":
       throw noSuchUpload(uploadIdOf(exchange));
-    case "preconditionFailed":
-      throw s3Error("PreconditionFailed");
     case "invalidPart":
       throw s3Error("InvalidPart", {
         fields: { UploadId: uploadIdOf(exchange), PartNumber: String(outcome.partNumber) },

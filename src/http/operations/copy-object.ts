@@ -6,28 +6,20 @@ import { unreachable } from "../../base/assert.ts";
 import { parseChecksumAlgorithm } from "../../s3/checksum-headers.ts";
 import type { ChecksumAlgorithm } from "../../s3/checksums.ts";
 import { checkSourceSize, parseDirectives, refuseIdleCopy } from "../../s3/copy-source.ts";
-import { copyResultXml } from "../../s3/copy-xml.ts";
 import { s3Error } from "../../s3/errors.ts";
 import { parseObjectMetadata } from "../../s3/headers.ts";
 import { parseTaggingHeader } from "../../s3/tagging.ts";
 import type { FoundObject } from "../../service/api.ts";
 import type { CopyOutcome, CopyPlan } from "../../service/copy-api.ts";
 import type { Attributes } from "../../state/attributes.ts";
-import { answer, writeHeaders } from "../answer.ts";
-import {
-  checkSource,
-  copySourceOf,
-  noSuchSource,
-  pushSourceVersion,
-  sourceIsMarker,
-} from "../copy-source.ts";
+import { answerCopied } from "../answer-copied.ts";
+import { checkSource, copySourceOf, noSuchSource, sourceIsMarker } from "../copy-source.ts";
 import type { NamedSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { readWithoutBody } from "../read-document.ts";
-import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
-import { pushVersion } from "../require-object.ts";
-import { writeCondition } from "../write-condition.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
+import { refusedWrite, writeCondition } from "../write-condition.ts";
 
 function checksumAlgorithm(exchange: Exchange): ChecksumAlgorithm | undefined {
   const text = exchange.headers["x-amz-checksum-algorithm"];
@@ -65,29 +57,16 @@ function planOf(exchange: Exchange): (source: FoundObject) => CopyPlan {
 
 function answerOutcome(exchange: Exchange, outcome: CopyOutcome, source: NamedSource): void {
   switch (outcome.kind) {
-    case "copied": {
-      const { etag, modifiedMs: lastModifiedMs, checksum } = outcome;
-      const headers = writeHeaders(exchange);
-      pushVersion(headers, outcome.versionId);
-      pushSourceVersion(headers, source, outcome.source);
-      headers.push("Content-Type", "application/xml");
-      return answer(
-        exchange,
-        200,
-        headers,
-        copyResultXml("CopyObjectResult", { etag, lastModifiedMs, checksum }),
-      );
-    }
+    case "copied":
+      return answerCopied(exchange, "CopyObjectResult", { copied: outcome, source });
     case "noSuchSource":
       throw noSuchSource(source);
     case "sourceIsMarker":
       throw sourceIsMarker();
     case "noSuchBucket":
-      throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
-      throw noSuchKey(exchange.target.key);
     case "preconditionFailed":
-      throw s3Error("PreconditionFailed");
+      throw refusedWrite(exchange, outcome.kind);
     default:
       return unreachable(outcome);
   }

@@ -3,7 +3,6 @@
  * leaves things as they were; the condition travels with the put, because only there it can be decided.
  */
 import { unreachable } from "../../base/assert.ts";
-import { s3Error } from "../../s3/errors.ts";
 import { parseObjectMetadata } from "../../s3/headers.ts";
 import type { ObjectMetadata } from "../../s3/headers.ts";
 import { PUT_BYTES_MAX } from "../../s3/names.ts";
@@ -19,9 +18,9 @@ import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { receiveBody } from "../receive-body.ts";
 import type { ReceivedBody } from "../receive-body.ts";
-import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion } from "../require-object.ts";
-import { writeCondition } from "../write-condition.ts";
+import { refusedWrite, writeCondition } from "../write-condition.ts";
 
 const RULES = { bytesMax: PUT_BYTES_MAX, needsLength: true } as const;
 
@@ -35,18 +34,12 @@ function answerPut(exchange: Exchange, outcome: PutOutcome, checksum: StoredChec
       return answer(exchange, 200, headers);
     }
     case "noSuchBucket":
-      throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
-      throw noSuchKey(exchange.target.key);
     case "preconditionFailed":
-      throw s3Error("PreconditionFailed", { fields: { Condition: failedCondition(exchange) } });
+      throw refusedWrite(exchange, outcome.kind);
     default:
       return unreachable(outcome);
   }
-}
-
-function failedCondition(exchange: Exchange): string {
-  return exchange.headers["if-match"] === undefined ? "If-None-Match" : "If-Match";
 }
 
 async function put(

@@ -11,9 +11,9 @@ import { answer, writeHeaders } from "../answer.ts";
 import { checkSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { readWithoutBody } from "../read-document.ts";
-import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
+import { noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion } from "../require-object.ts";
-import { writeCondition } from "../write-condition.ts";
+import { refusedWrite, writeCondition } from "../write-condition.ts";
 
 const TOKEN = /^[!-~]{1,64}$/;
 
@@ -34,11 +34,9 @@ function answerOutcome(exchange: Exchange, outcome: RenameOutcome, sourceKey: st
     case "noSuchSource":
       throw noSuchKey(sourceKey);
     case "noSuchBucket":
-      throw noSuchBucket(exchange.target.bucket);
     case "noSuchKey":
-      throw noSuchKey(exchange.target.key);
     case "preconditionFailed":
-      throw s3Error("PreconditionFailed");
+      throw refusedWrite(exchange, outcome.kind);
     default:
       return unreachable(outcome);
   }

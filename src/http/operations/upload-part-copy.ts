@@ -3,18 +3,11 @@
  */
 import { unreachable } from "../../base/assert.ts";
 import { parseCopyRange } from "../../s3/copy-source.ts";
-import { copyResultXml } from "../../s3/copy-xml.ts";
 import { parsePartNumber } from "../../s3/names.ts";
 import { refuseUnbuiltHeaders } from "../../s3/headers.ts";
 import type { CopyPartOutcome } from "../../service/copy-api.ts";
-import { answer, writeHeaders } from "../answer.ts";
-import {
-  checkSource,
-  copySourceOf,
-  noSuchSource,
-  pushSourceVersion,
-  sourceIsMarker,
-} from "../copy-source.ts";
+import { answerCopied } from "../answer-copied.ts";
+import { checkSource, copySourceOf, noSuchSource, sourceIsMarker } from "../copy-source.ts";
 import type { NamedSource } from "../copy-source.ts";
 import type { Exchange } from "../exchange.ts";
 import { readWithoutBody } from "../read-document.ts";
@@ -27,18 +20,8 @@ function answerOutcome(
   names: { readonly source: NamedSource; readonly uploadId: string },
 ): void {
   switch (outcome.kind) {
-    case "copied": {
-      const { etag, modifiedMs: lastModifiedMs, checksum } = outcome;
-      const headers = writeHeaders(exchange);
-      pushSourceVersion(headers, names.source, outcome.source);
-      headers.push("Content-Type", "application/xml");
-      return answer(
-        exchange,
-        200,
-        headers,
-        copyResultXml("CopyPartResult", { etag, lastModifiedMs, checksum }),
-      );
-    }
+    case "copied":
+      return answerCopied(exchange, "CopyPartResult", { copied: outcome, source: names.source });
     case "noSuchSource":
       throw noSuchSource(names.source);
     case "sourceIsMarker":
