@@ -10,7 +10,7 @@
 import { headerText } from "./canonical-request.ts";
 import type { RequestHeaders } from "./canonical-request.ts";
 import { parseHttpDate, parseIsoDate } from "./dates.ts";
-import { s3Error } from "./errors.ts";
+import { headerNotImplemented, s3Error } from "./errors.ts";
 import type { S3Error } from "./errors.ts";
 
 export type ReadPrecondition =
@@ -111,6 +111,32 @@ export function parseWritePrecondition(headers: RequestHeaders): WritePreconditi
     "If-None-Match",
     "We don't accept the provided value of If-None-Match header for this API",
   );
+}
+
+/** What only directory buckets compare. Ignoring one would delete what its sender wanted to keep. */
+const DIRECTORY_BUCKET_CONDITIONS = [
+  "x-amz-if-match-size",
+  "x-amz-if-match-last-modified-time",
+  "x-amz-if-match-initiated-time",
+] as const;
+
+/** A deletion knows If-Match alone, and that of the current object only: of a named version AWS refuses it. */
+export function parseDeletePrecondition(
+  headers: RequestHeaders,
+  options: { readonly isOfVersion: boolean },
+): WritePrecondition {
+  refuseDirectoryBucketConditions(headers);
+  if (headers["if-none-match"] !== undefined) throw headerNotImplemented("If-None-Match");
+  const ifMatch = headerText(headers, "if-match");
+  if (ifMatch === undefined) return { kind: "none" };
+  if (options.isOfVersion) throw headerNotImplemented("If-Match");
+  return parseWritePrecondition(headers);
+}
+
+export function refuseDirectoryBucketConditions(headers: RequestHeaders): void {
+  for (const name of DIRECTORY_BUCKET_CONDITIONS) {
+    if (headers[name] !== undefined) throw headerNotImplemented(name);
+  }
 }
 
 function notImplemented(header: string, additionalMessage: string): S3Error {

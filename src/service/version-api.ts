@@ -3,7 +3,6 @@
  * in any bucket (api.ts); a bucket that never had versioning has versions too: each object is its own, called
  * "null".
  */
-import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum, Versioning } from "../state/rows.ts";
 import type { VersionName } from "../state/version-id.ts";
 import type { FoundObject } from "./body-api.ts";
@@ -77,7 +76,7 @@ export interface VersionService {
   /** The delete marker that is why an object is not found, if one is. */
   currentMarker(target: { readonly bucket: string; readonly key: string }): FoundMarker | undefined;
   /** Removes exactly this version; that it is not there is a success. */
-  delete(target: VersionTarget & { readonly condition: WriteCondition }): Promise<DeleteOutcome>;
+  delete(target: VersionTarget): Promise<DeleteOutcome>;
   /** The place in a listing that a version has, by the name that a listing showed; `undefined`: unknown. */
   placeOf(target: VersionTarget): string | undefined;
   /** Versions of keys that start with `prefix`, at or after the place. `undefined`: no such bucket. */

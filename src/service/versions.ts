@@ -94,8 +94,9 @@ export class Versions implements VersionService {
     return marker && markerOf(marker);
   }
 
-  async delete(target: VersionTarget & { readonly condition: WriteCondition }): Promise<DeleteOutcome> {
-    const { bucket, key, version, condition } = target;
+  async delete(target: VersionTarget): Promise<DeleteOutcome> {
+    const { bucket, key, version } = target;
+    const condition: WriteCondition = { kind: "none" };
     return deleteOutcome(await this.#log.propose({ kind: "deleteVersion", bucket, key, version, condition }));
   }
 

@@ -103,8 +103,7 @@ export class VersionedClient {
     const version = parseVersionId(id);
     if (version === undefined) throw new Error(`no version is called ${id}`);
     const change = history.begin(log.length, undefined);
-    const target = { bucket: VERSIONED_BUCKET, key, version, condition: NO_CONDITION };
-    const outcome = await service.versions.delete(target);
+    const outcome = await service.versions.delete({ bucket: VERSIONED_BUCKET, key, version });
     if (outcome.kind !== "deleted") throw new Error(`a version could not be removed: ${outcome.kind}`);
     change.acknowledged = log.length;
   }

@@ -183,13 +183,13 @@ export class FakeObjects implements ObjectService {
     return doomed.map((each) =>
       typeof each === "string"
         ? this.#delete({ bucket, key: each, condition })
-        : this.deleteVersion({ bucket, ...each, condition }),
+        : this.deleteVersion({ bucket, ...each }),
     );
   }
 
   /** Every object is its own null version: versioning is what this fake does not know. */
-  deleteVersion(target: VersionTarget & { readonly condition: WriteCondition }): DeleteOutcome {
-    if (target.version.kind === "null") return this.#delete(target);
+  deleteVersion(target: VersionTarget): DeleteOutcome {
+    if (target.version.kind === "null") return this.#delete({ ...target, condition: { kind: "none" } });
     return { kind: "deleted", version: undefined };
   }
 

@@ -350,17 +350,6 @@ describe("writing and removing", () => {
     expect((await call("PUT", `/${bucket}/k`, "2", { "if-none-match": "*" })).status).toBe(200);
   });
 
-  test("DeleteObject_version_if_match is decided against that version", async () => {
-    const bucket = await newBucket("Enabled");
-    const first = await put(bucket, "k", "1");
-    const etag = String((await call("GET", `/${bucket}/k`)).headers["etag"]);
-    await put(bucket, "k", "2");
-    const wrong = await call("DELETE", `/${bucket}/k?versionId=${first}`, "", { "if-match": '"0"' });
-    expect(wrong.status).toBe(412);
-    const right = await call("DELETE", `/${bucket}/k?versionId=${first}`, "", { "if-match": etag });
-    expect(right.status).toBe(204);
-  });
-
   test("DeleteObjects_versions: markers, versions and what is not there, each with its answer", async () => {
     const bucket = await newBucket("Enabled");
     const id = await put(bucket, "a", "1");

@@ -4,12 +4,13 @@
  */
 import { unreachable } from "../../base/assert.ts";
 import { s3Error } from "../../s3/errors.ts";
+import { parseDeletePrecondition } from "../../s3/preconditions.ts";
 import type { DeletedVersion } from "../../service/api.ts";
 import { answer, writeHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { noSuchBucket, noSuchKey, requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion, versionParameter } from "../require-object.ts";
-import { writeCondition } from "../write-condition.ts";
+import { conditionOf } from "../write-condition.ts";
 
 function answerDeleted(exchange: Exchange, version: DeletedVersion | undefined): void {
   const headers = writeHeaders(exchange);
@@ -21,12 +22,13 @@ function answerDeleted(exchange: Exchange, version: DeletedVersion | undefined):
 export async function deleteObject(exchange: Exchange): Promise<void> {
   requireBucketAndKey(exchange);
   const { bucket, key } = exchange.target;
-  const condition = writeCondition(exchange);
   const version = versionParameter(exchange);
+  const isOfVersion = version !== undefined;
+  const condition = conditionOf(parseDeletePrecondition(exchange.headers, { isOfVersion }));
   const { objects, versions } = exchange.edge.service;
   const outcome = await (version === undefined
     ? objects.delete({ bucket, key, condition })
-    : versions.delete({ bucket, key, version, condition }));
+    : versions.delete({ bucket, key, version }));
   switch (outcome.kind) {
     case "deleted":
       return answerDeleted(exchange, outcome.version);

@@ -42,6 +42,10 @@ function refusal(item: ObjectToDelete): S3Error | undefined {
       message: "Conditions on LastModifiedTime and Size are not implemented",
     });
   }
+  // As DeleteObject has it; a condition of a version that is not looked at would delete it all the same.
+  if (hasVersion(item) && item.etag !== undefined) {
+    return s3Error("NotImplemented", { message: "A condition on a named version is not implemented" });
+  }
   if (hasVersion(item) && versionOf(item) === undefined) return s3Error("NoSuchVersion");
   try {
     checkKey(item.key);
@@ -88,13 +92,8 @@ async function deleteConditionally(
 ): Promise<Answered> {
   const { bucket } = exchange.target;
   const condition = { kind: "etag", etag: unquoteEtag(etag) } as const;
-  const { objects, versions } = exchange.edge.service;
   const { key } = item;
-  const version = versionOf(item);
-  const outcome = await (version === undefined
-    ? objects.delete({ bucket, key, condition })
-    : versions.delete({ bucket, key, version, condition }));
-  return answered(item, outcome);
+  return answered(item, await exchange.edge.service.objects.delete({ bucket, key, condition }));
 }
 
 async function deleteAll(exchange: Exchange, items: readonly ObjectToDelete[]): Promise<readonly Answered[]> {
