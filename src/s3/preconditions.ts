@@ -120,7 +120,7 @@ const DIRECTORY_BUCKET_CONDITIONS = [
   "x-amz-if-match-initiated-time",
 ] as const;
 
-/** A deletion knows If-Match alone, and that of the current object only: of a named version AWS refuses it. */
+/** A deletion knows If-Match alone, and that of the current object: of a named version AWS refuses it. */
 export function parseDeletePrecondition(
   headers: RequestHeaders,
   options: { readonly isOfVersion: boolean },

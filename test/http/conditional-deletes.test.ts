@@ -23,7 +23,7 @@ const inside = (xml: string, name: string): readonly string[] =>
   [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, "g"))].map(([, inner = ""]) => inner);
 const versions = async (): Promise<string> => (await bucket.call("GET", "/bucket?versions")).text;
 
-test("DeleteObject_version_if_match is refused as AWS refuses it, whether it would hold or not", async () => {
+test("DeleteObject_version_if_match is refused as AWS does it, whether it would hold or not", async () => {
   const { headers } = await bucket.put("k", "1");
   const [id, etag] = [String(headers["x-amz-version-id"]), String(headers["etag"])];
   const before = await versions();
@@ -41,7 +41,7 @@ test("DeleteObject_version_if_match is refused as AWS refuses it, whether it wou
   expect(await versions()).toBe(before);
 });
 
-test("DeleteObject_if_match of a key without a current object is NoSuchKey, under a marker as well", async () => {
+test("DeleteObject_if_match without a current object is NoSuchKey, under a marker as well", async () => {
   const etag = String((await bucket.put("marked", "1")).headers["etag"]);
   await remove("marked");
   const before = await versions();
