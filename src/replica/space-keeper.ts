@@ -27,6 +27,8 @@ import {
   snapshotPath,
 } from "../store/snapshot-files.ts";
 import type { StateIndex } from "../store/state-index.ts";
+import type { Command } from "../state/command.ts";
+import { segmentById } from "../state/segment-table.ts";
 import type { SegmentTable } from "../state/segment-table.ts";
 import { floorBelow, isSparse, logBytesSince, wantsSnapshot } from "./space-policy.ts";
 import type { SpaceSettings, SpaceStatus } from "./space-policy.ts";
@@ -37,6 +39,8 @@ const RETRY_MS = 10_000;
 const SNAPSHOTS_KEPT = 2;
 /** Segments whose live bytes are gathered with one snapshot. */
 const REWRITTEN_AT_ONCE = 64;
+/** In one entry, which writes two rows for each at most (RULES.md R5). */
+const ROWS_DROPPED_AT_ONCE = 200;
 const EVERYTHING = { from: "", to: "~" };
 
 export type SpaceKeeperOptions = {
@@ -47,6 +51,7 @@ export type SpaceKeeperOptions = {
   readonly index: StateIndex;
   readonly segments: SegmentTable;
   readonly floor: Floor;
+  readonly propose: (command: Command) => Promise<unknown>;
   readonly settings: SpaceSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -153,6 +158,7 @@ export class SpaceKeeper {
 
   async #look(signal: AbortSignal): Promise<void> {
     await this.#free(signal);
+    await this.#dropRows();
     if (!this.#isSnapshotDue()) return;
     const live = new LivePieces(this.#options.segments, this.#sparse());
     await this.#makeSnapshot(live, signal);
@@ -200,7 +206,7 @@ export class SpaceKeeper {
       if (fileBytes === undefined || liveBytes === 0) continue;
       if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
       // One that is dying will soon be empty.
-      if (liveBytes < (newest?.segments[id - 1]?.liveBytes ?? 0) / 2) continue;
+      if (liveBytes < (segmentById(newest?.segments ?? [], id)?.liveBytes ?? 0) / 2) continue;
       if (isSparse({ liveBytes, fileBytes }, settings)) sparse.push({ id, dead: fileBytes - liveBytes });
     }
     return sparse
@@ -239,36 +245,42 @@ export class SpaceKeeper {
 
   /** Behind the older of two verified snapshots; stable before anything below it is touched. */
   async #moveFloor(): Promise<void> {
-    const { disk, directory, log, settings, segments, files } = this.#options;
+    const { disk, directory, log, settings, files } = this.#options;
     const older = this.#snapshots[SNAPSHOTS_KEPT - 1];
     const floor = older && floorBelow(older, log, settings);
     if (floor === undefined || floor.segmentId <= this.#floor.segmentId) return;
     await writeFloor(disk, directory, floor);
     const before = this.#floor.segmentId;
     this.#floor = floor;
-    for (const { id } of segments.all.slice(before, floor.segmentId)) {
-      this.#values.set(id, await files.size(id));
-    }
+    for (let id = before + 1; id <= floor.segmentId; id++) this.#values.set(id, await files.size(id));
   }
 
   /** All but the newest two, damaged ones included. */
   async #dropSnapshots(): Promise<void> {
     const { disk } = this.#options;
     if (this.#snapshots.length < SNAPSHOTS_KEPT) return;
-    for (const { path } of await listSnapshots(disk, this.#directory)) {
-      if (!this.#snapshots.some((kept) => kept.path === path)) await disk.remove(path);
-    }
+    const all = await listSnapshots(disk, this.#directory);
+    const dropped = all.filter(({ path }) => !this.#snapshots.some((kept) => kept.path === path));
+    if (dropped.length === 0) return;
+    for (const { path } of dropped) await disk.remove(path);
+    // Else a power cut could bring the names of many rounds back.
+    await disk.syncDirectory(this.#directory);
   }
 
-  /** Deletes what is below the floor and held nothing live in the newest snapshot. */
+  /**
+   * Deletes what is below the floor and held nothing live in the newest snapshot, or had no row there any
+   * more: a power cut may have brought the name of a deleted file back.
+   */
   async #free(signal: AbortSignal): Promise<void> {
     const { files, logger } = this.#options;
     const [newest] = this.#snapshots;
     if (newest === undefined) return;
+    // What lies behind a snapshot, as after damage to newer ones, has no row there either.
+    const lastId = newest.segments.at(-1)?.id ?? 0;
     let freed = 0;
-    for (const { id, liveBytes } of newest.segments) {
-      const bytes = this.#values.get(id);
-      if (bytes === undefined || liveBytes > 0 || id === this.#rewritingId) continue;
+    for (const [id, bytes] of [...this.#values]) {
+      const liveBytes = segmentById(newest.segments, id)?.liveBytes ?? 0;
+      if (liveBytes > 0 || id > lastId || id === this.#rewritingId) continue;
       await files.remove(id);
       this.#values.delete(id);
       this.#reclaimedBytes += bytes;
@@ -280,6 +292,26 @@ export class SpaceKeeper {
     logger.info("segments that nothing needs any more were deleted", { bytes: freed });
   }
 
+  /**
+   * A row outlives its file, so whatever crashes in between leaves a row that the next look finds again.
+   * Where an older snapshot brings it back, the entry that dropped it follows in the log.
+   */
+  async #dropRows(): Promise<void> {
+    const { segments, propose } = this.#options;
+    const segmentIds: number[] = [];
+    for (const { id, liveBytes } of segments.all) {
+      if (id > this.#floor.segmentId || segmentIds.length === ROWS_DROPPED_AT_ONCE) break;
+      if (liveBytes === 0 && !this.#values.has(id)) segmentIds.push(id);
+    }
+    if (segmentIds.length === 0) return;
+    try {
+      await propose({ kind: "dropSegments", segmentIds });
+    } catch (error) {
+      // A full disk and a full queue have time: nothing waits for these rows.
+      if (!(error instanceof BusyError)) throw error;
+    }
+  }
+
   /** What was found may be rewritten if it is all that the same snapshot counts. */
   #planRewrites(live: LivePieces): void {
     const { logger } = this.#options;
@@ -287,8 +319,8 @@ export class SpaceKeeper {
     this.#rewrites = [];
     for (const found of live.found()) {
       const { id, liveBytes } = found;
-      const counted = newest?.segments[id - 1];
-      if (counted?.id === id && counted.liveBytes === liveBytes) {
+      const counted = segmentById(newest?.segments ?? [], id);
+      if (counted?.liveBytes === liveBytes) {
         this.#rewrites.push(found);
         continue;
       }

@@ -310,7 +310,8 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
   const work = { replica, index, state, pins, clock, logClock, logger, incarnation };
   const housekeeping = new Housekeeping(work);
   const { floor } = opened.recovered;
-  const local = { disk, directory, files, log, floor, settings: options.space };
+  const propose: Replica["propose"] = (command) => replica.propose(command);
+  const local = { disk, directory, files, log, floor, propose, settings: options.space };
   const space = new SpaceKeeper({ ...local, index, segments: state.segments, clock, logger });
   return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping, space };
 }

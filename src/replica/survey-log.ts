@@ -10,6 +10,7 @@ import { sameChain } from "../segment/record.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts";
 import type { SegmentHead } from "../segment/segment-head.ts";
+import { segmentById } from "../state/segment-table.ts";
 import type { SegmentEntry } from "../state/segment-table.ts";
 import type { Floor } from "../store/floor-file.ts";
 import { readTrailerOf } from "../store/log-recovery.ts";
@@ -99,7 +100,7 @@ class Survey implements LogSurvey {
   async #segment(id: number, due: Due): Promise<Due> {
     const { files, known } = this.#options;
     const sight = await this.#look(id);
-    const row = known[id - 1];
+    const row = segmentById(known, id);
     if (sight.kind !== "segment") {
       const next = await this.#headOf(id + 1);
       const lastIndex = next === undefined ? lastOf(row) : next.firstIndex - 1;
@@ -187,7 +188,7 @@ class Survey implements LogSurvey {
     reason: string | undefined,
   ): void {
     const { known, promisedIndex } = this.#options;
-    const lastIndex = lastOf(known[id - 1]);
+    const lastIndex = lastOf(segmentById(known, id));
     const isLast = id === this.#lastId;
     const promised = isLast ? promisedIndex : Number.POSITIVE_INFINITY;
     if (reached.index > promised) return;

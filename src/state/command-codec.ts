@@ -42,6 +42,7 @@ const Kind = {
   ...CopyKind,
   putObjectTags: 31,
   ...BatchKind,
+  dropSegments: 60,
 } as const;
 
 /** Tags, and behind them the command that they go with. */
@@ -135,6 +136,10 @@ function encodeBodiless(
     case "setDate":
       return writer.varint(command.dateMs);
     case "tick":
+      return;
+    case "dropSegments":
+      writer.varint(command.segmentIds.length);
+      for (const id of command.segmentIds) writer.varint(id);
       return;
     default:
       return encodeSetting(writer, command);
@@ -246,6 +251,11 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
       return { kind: "setDate", dateMs: reader.varint() };
     case Kind.tick:
       return { kind: "tick" };
+    case Kind.dropSegments:
+      return {
+        kind: "dropSegments",
+        segmentIds: Array.from({ length: reader.varint() }, () => reader.varint()),
+      };
     default: {
       const setting = decodeSetting(kind, reader);
       if (setting !== undefined) return setting;

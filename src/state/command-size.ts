@@ -96,6 +96,8 @@ function bodilessBytes(
     case "setDate":
     case "tick":
       return 0;
+    case "dropSegments":
+      return VARINT_BYTES * command.segmentIds.length;
     default:
       return settingBytes(command);
   }

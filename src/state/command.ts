@@ -233,7 +233,9 @@ export type Command =
   /** From this entry on users see this date (dates.ts): the leader's own, as its wall clock moves. */
   | { readonly kind: "setDate"; readonly dateMs: number }
   /** Nothing but its entry's log time, which the log thereby keeps. */
-  | { readonly kind: "tick" };
+  | { readonly kind: "tick" }
+  /** Rows of segments whose files are gone. One that is in use after all keeps its row. */
+  | { readonly kind: "dropSegments"; readonly segmentIds: readonly number[] };
 
 /** A chunk record: a piece of a body that is still private to its writer. */
 export type Chunk = {

@@ -67,6 +67,7 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
     case "setVersioning":
     case "setDate":
     case "tick":
+    case "dropSegments":
       return [];
   }
 }

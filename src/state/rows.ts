@@ -163,6 +163,8 @@ export type SegmentRow = {
   /** Chain value after the last record: two 32-bit halves. */
   readonly chainLow: number;
   readonly chainHigh: number;
+  /** How many segments right before this one have no row any more; absent for none. */
+  readonly droppedBefore?: number;
 };
 
 export type CounterRow = { readonly value: number };

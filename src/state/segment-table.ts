@@ -1,7 +1,8 @@
 /**
  * The segment table: which run of log indexes lies in which segment, and how many body bytes in it are still
  * named by a row. In memory as a whole (61,000 segments hold a billion small objects), written through to its
- * rows at the end of each entry.
+ * rows at the end of each entry. Segments that are gone leave no row behind; the next one that is there says
+ * how many they were, so that a row which is merely lost is still noticed.
  */
 import { assert } from "../base/assert.ts";
 import { ranges, keys } from "./keys.ts";
@@ -32,15 +33,38 @@ export function segmentOfRow(key: string, bytes: Uint8Array): SegmentEntry {
   return { id, ...rows.segment.decode(bytes) };
 }
 
+/** The one with this id, in a list that is sorted by it. */
+export function segmentById<Segment extends { readonly id: number }>(
+  segments: readonly Segment[],
+  id: number,
+): Segment | undefined {
+  const found = segments[lastAtMost(segments, id, (segment) => segment.id)];
+  return found?.id === id ? found : undefined;
+}
+
+/** Where the last item stands whose value is not above `limit`: 0 if there is none. */
+function lastAtMost<Item>(items: readonly Item[], limit: number, valueOf: (item: Item) => number): number {
+  let low = 0;
+  let high = items.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (valueOf(items[middle] as Item) <= limit) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
 export class SegmentTable {
-  readonly #segments: SegmentEntry[] = [];
+  #segments: SegmentEntry[] = [];
   readonly #dirty = new Set<SegmentEntry>();
+  #dropped: number[] = [];
 
   /** Takes a row that was read at open, in order of the ids. */
   load(key: string, bytes: Uint8Array): void {
     const segment = segmentOfRow(key, bytes);
-    const count = this.#segments.length;
-    assert(segment.id === count + 1, `segment row ${segment.id} follows ${count} others`);
+    const before = this.#segments.at(-1)?.id ?? 0;
+    const due = before + (segment.droppedBefore ?? 0) + 1;
+    assert(segment.id === due, `segment row ${segment.id} stands where ${due} is due`);
     this.#segments.push(segment);
   }
 
@@ -53,7 +77,7 @@ export class SegmentTable {
     let last = this.#segments.at(-1);
     if (last === undefined || last.cut) {
       last = {
-        id: this.#segments.length + 1,
+        id: (last?.id ?? 0) + 1,
         firstIndex: position.index,
         bytes: 0,
         entries: 0,
@@ -94,21 +118,39 @@ export class SegmentTable {
 
   /** The segment that holds entry `index`. */
   find(index: number): SegmentEntry | undefined {
-    let low = 0;
-    let high = this.#segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.#segments[middle] as SegmentEntry).firstIndex <= index) low = middle;
-      else high = middle - 1;
-    }
-    const found = this.#segments[low];
+    const found = this.#segments[lastAtMost(this.#segments, index, ({ firstIndex }) => firstIndex)];
     if (found === undefined || index < found.firstIndex || index >= found.firstIndex + found.entries) {
       return undefined;
     }
     return found;
   }
 
+  /** Those of them that are cut and dead; the last one stays, because the log goes on from it. */
+  drop(ids: readonly number[]): void {
+    const doomed = new Set(ids);
+    const last = this.#segments.at(-1);
+    const kept: SegmentEntry[] = [];
+    let dropped = 0;
+    for (const segment of this.#segments) {
+      if (doomed.has(segment.id) && segment.cut && segment.liveBytes === 0 && segment !== last) {
+        dropped += 1 + (segment.droppedBefore ?? 0);
+        this.#dropped.push(segment.id);
+        this.#dirty.delete(segment);
+        continue;
+      }
+      if (dropped > 0) {
+        segment.droppedBefore = (segment.droppedBefore ?? 0) + dropped;
+        this.#dirty.add(segment);
+        dropped = 0;
+      }
+      kept.push(segment);
+    }
+    this.#segments = kept;
+  }
+
   writeDirty(view: StateView): void {
+    for (const id of this.#dropped) view.delete(keys.segment(id));
+    this.#dropped = [];
     for (const { id, ...row } of this.#dirty) view.put(keys.segment(id), rows.segment.encode(row));
     this.#dirty.clear();
   }

@@ -163,6 +163,9 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
       return { kind: "done" };
     case "tick":
       return { kind: "done" };
+    case "dropSegments":
+      context.segments.drop(command.segmentIds);
+      return { kind: "done" };
     case "putBucketSetting":
     case "deleteBucketSetting":
     case "putAccount":

@@ -31,6 +31,9 @@ export type RecordBody = {
   readonly crc32c: number;
 };
 
+/** Its row went after its file. */
+const NO_SEGMENT = new Error("the segment table does not know the segment");
+
 export class RecordReader {
   readonly #files: SegmentFiles;
   readonly #segments: SegmentTable;
@@ -45,8 +48,8 @@ export class RecordReader {
 
   #segmentOf(index: number): number {
     const segment = this.#segments.find(index);
-    if (segment === undefined) throw new DamageError(`no segment holds entry ${index}, which a row names`);
-    return segment.id;
+    if (segment !== undefined) return segment.id;
+    throw new DamageError(`no segment holds entry ${index}, which a row names`, { cause: NO_SEGMENT });
   }
 
   /** A small body without waiting, if its file is open already. */
@@ -91,7 +94,8 @@ export class RecordReader {
 
 /** Whether a read failed because its segment is not there: then the row may be an old one. */
 export function isGone(error: unknown): boolean {
-  return error instanceof DamageError && systemErrorCode(error.cause) === "ENOENT";
+  if (!(error instanceof DamageError)) return false;
+  return error.cause === NO_SEGMENT || systemErrorCode(error.cause) === "ENOENT";
 }
 
 function checkBody(bytes: Buffer, count: number, body: RecordBody, path: string): Uint8Array {

@@ -211,6 +211,7 @@ class Recount {
 
   segments(appliedBefore: number): void {
     let next = 1;
+    let nextId = 1;
     for (const [place, value] of this.#under("segment/")) {
       const id = Number.parseInt(place, 36);
       const row = rows.segment.decode(value);
@@ -219,7 +220,11 @@ class Recount {
         row.liveBytes === live,
         `segment ${id} counts ${row.liveBytes} live bytes, it has ${live}`,
       );
-      this.#expect(row.firstIndex === next, `segment ${id} begins at ${row.firstIndex}, not at ${next}`);
+      const { firstIndex, droppedBefore = 0 } = row;
+      const follows = droppedBefore === 0 ? firstIndex === next : firstIndex > next;
+      this.#expect(follows, `segment ${id} begins at ${firstIndex}, not at ${next}`);
+      this.#expect(id === nextId + droppedBefore, `segment ${id} is not ${nextId}, ${droppedBefore} later`);
+      nextId = id + 1;
       next = row.firstIndex + row.entries;
     }
     const { appliedIndex } = this.#node.index;

@@ -123,6 +123,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   setDate: { kind: "setDate", dateMs: 1_700_000_000_000 },
   tick: { kind: "tick" },
+  dropSegments: { kind: "dropSegments", segmentIds: [1, 200, 70_000] },
   putTagged: {
     kind: "putObject",
     bucket: "bucket",

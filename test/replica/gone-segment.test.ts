@@ -40,6 +40,22 @@ test("a read that finds its segment gone gives what was written meanwhile", asyn
   await world.close(store);
 });
 
+test("so does one that finds its segment's row gone, too", async () => {
+  const world = openWorld();
+  const store = await slowStore(world);
+  const { machine } = world;
+  machine.latencyMs = 500;
+  const reading = world.find(store, "a");
+  machine.latencyMs = 0.1;
+  await world.write(store, "a", 1100);
+  for (let at = 0; at < 20; at++) await world.write(store, `other-${at}`, 10);
+  await world.run(store.node.replica.propose({ kind: "dropSegments", segmentIds: [1] }));
+  expect(store.node.state.segments.all[0]?.id).toBe(2);
+  await world.run(store.node.index.flushedThrough(store.node.index.appliedIndex));
+  expect((await world.run(reading))?.size).toBe(1100);
+  await world.close(store);
+});
+
 test("it is an error, and not another object, if nothing was written", async () => {
   const world = openWorld();
   const store = await slowStore(world);

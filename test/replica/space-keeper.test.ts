@@ -2,6 +2,8 @@
  * Space comes back: snapshots of the index, the floor behind them, and segments that nothing needs any more.
  */
 import { describe, expect, test } from "vitest";
+import { BusyError } from "../../src/base/errors.ts";
+import { keys, ranges } from "../../src/state/keys.ts";
 import { markKey } from "../../src/store/flush-ring.ts";
 import { readFloor } from "../../src/store/floor-file.ts";
 import { scanSnapshot } from "../../src/store/snapshot-file.ts";
@@ -17,6 +19,18 @@ function rotIndex({ machine }: SpaceWorld): void {
 async function flipByte({ machine }: SpaceWorld, path: string, offset: number): Promise<void> {
   const bytes = Buffer.from((await machine.disk.readFile(path)) ?? []);
   machine.disk.damage(path, offset, Buffer.from([(bytes[offset] as number) ^ 1]));
+}
+
+async function rowKeysOf(
+  { node }: SimStore,
+  range: { readonly from: string; readonly to: string },
+): Promise<readonly string[]> {
+  const iterator = await node.index.iterate(range);
+  try {
+    return (await iterator.next(10_000)).map(([key]) => key);
+  } finally {
+    await iterator.close();
+  }
 }
 
 async function putBack({ machine }: SpaceWorld, path: string, bytes: Uint8Array): Promise<void> {
@@ -62,6 +76,102 @@ describe("overwriting", () => {
     await world.write(store, "kept");
     await world.overwrite(store, 40, 20);
     expect((await world.names("log"))[0]).toBe("0000000001.seg");
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+});
+
+/** Ids of the segments that have a row, and of those that have a file. */
+async function segmentsOf(
+  world: SpaceWorld,
+  store: SimStore,
+): Promise<{ readonly rows: readonly number[]; readonly files: readonly number[] }> {
+  const names = await world.names("log");
+  const rows = store.node.state.segments.all.map(({ id }) => id);
+  return { rows, files: names.map((name) => Number.parseInt(name, 10)) };
+}
+
+/** What `work` proposes about rows finds no room. */
+async function withoutDroppedRows(store: SimStore, work: () => Promise<void>): Promise<void> {
+  const { replica } = store.node;
+  const propose = replica.propose.bind(replica);
+  replica.propose = (command) =>
+    command.kind === "dropSegments" ? Promise.reject(new BusyError("not now")) : propose(command);
+  await work();
+  replica.propose = propose;
+}
+
+describe("the row of a segment", () => {
+  test("goes with its file, and a start does not miss it", async () => {
+    const world = openWorld();
+    let store = await world.filled();
+    for (let start = 0; start < 3; start++) {
+      const { rows, files } = await segmentsOf(world, store);
+      expect(rows).toEqual(files.slice(0, rows.length));
+      expect(files[0]).toBeGreaterThan(40);
+      const stored = await world.run(rowKeysOf(store, ranges.segments));
+      expect(stored).toEqual(rows.map((id) => keys.segment(id)));
+      await world.close(store);
+      store = await world.open();
+      expect(await world.wrong(store)).toEqual([]);
+    }
+    await world.overwrite(store, 40, 4);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+    expect((await world.run(world.verify())).lines.filter((line) => line.startsWith("DAMAGED"))).toEqual([]);
+  });
+
+  test("that a process left behind goes in the next one", async () => {
+    const world = openWorld();
+    let store = await world.openWithBucket();
+    await withoutDroppedRows(store, () => world.overwrite(store, 40, 20));
+    const before = await segmentsOf(world, store);
+    expect(before.rows[0]).toBe(1);
+    expect(before.files[0]).toBeGreaterThan(40);
+    expect(store.fatal).toEqual([]);
+    await world.close(store);
+    store = await world.open();
+    await world.machine.clock.advance(5000);
+    const { rows, files } = await segmentsOf(world, store);
+    expect(rows).toEqual(files.slice(0, rows.length));
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
+  test.each([0, 1])("comes back with snapshot %i and goes again in the replay", async (at) => {
+    const world = openWorld();
+    const first = await world.filled();
+    const before = await segmentsOf(world, first);
+    await world.close(first);
+    const names = await world.names("snapshots");
+    const spend = () => Promise.resolve();
+    const path = `data/snapshots/${names[at]}`;
+    const snapshot = await world.run(scanSnapshot(world.machine.disk, path, { spend }));
+    expect(snapshot.segments[0]?.id).toBeLessThan(before.rows[0] as number);
+    if (at === 0) await flipByte(world, `data/snapshots/${names[1]}`, 100);
+    rotIndex(world);
+    const store = await world.open();
+    expect(store.node.indexRebuilt).toContain("mark");
+    expect((await segmentsOf(world, store)).rows[0]).toBeGreaterThanOrEqual(before.rows[0] as number);
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
+  test("may be gone while the file is there again: then that goes, too", async () => {
+    const world = openWorld();
+    const first = await world.openWithBucket();
+    await world.write(first, "a");
+    const [name] = await world.names("log");
+    const path = `data/log/${name}`;
+    for (let at = 0; at < 30; at++) await world.write(first, "a");
+    const bytes = Buffer.from((await world.machine.disk.readFile(path)) ?? []);
+    await world.overwrite(first, 40, 20);
+    await world.close(first);
+    expect(await world.names("log")).not.toContain(name);
+    await world.run(putBack(world, path, bytes));
+    const store = await world.open();
+    await world.machine.clock.advance(5000);
+    expect(await world.names("log")).not.toContain(name);
     expect(await world.wrong(store)).toEqual([]);
     await world.close(store);
   });

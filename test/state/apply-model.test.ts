@@ -32,7 +32,7 @@ test("every history means what the model says, leaves no orphans, and replays to
 
 test("the histories of that test reach every answer that apply can give", () => {
   const seen = new Set<string>();
-  for (const history of fc.sample(entries, { numRuns: 200, seed: 11 })) {
+  for (const history of fc.sample(entries, { numRuns: 200, seed: 14 })) {
     const driver = new StateDriver();
     driver.onAnswer = (command, { kind }) => seen.add(`${command} ${kind}`);
     for (const steps of [opening, ...history]) driver.run(steps);
@@ -60,6 +60,7 @@ test("the histories of that test reach every answer that apply can give", () => 
     reapParts: ["done"],
     setDate: ["done"],
     tick: ["done"],
+    dropSegments: ["done"],
     chunk: ["done", "bodyGone"],
   };
   const all = Object.entries(wanted).flatMap(([command, kinds]) => kinds.map((kind) => `${command} ${kind}`));

@@ -8,6 +8,7 @@ import type { Command, CommandBody, WriteCondition } from "../../src/state/comma
 import { keys } from "../../src/state/keys.ts";
 import { decodeObject } from "../../src/state/object-row.ts";
 import { EXTENTS_PER_ROW, rows } from "../../src/state/rows.ts";
+import { SegmentTable } from "../../src/state/segment-table.ts";
 import { StateMachine } from "../../src/state/state-machine.ts";
 import { crc32c } from "../../src/base/crc.ts";
 import { RecordType } from "../../src/segment/record.ts";
@@ -223,6 +224,60 @@ describe("segments", () => {
     expect(() => world.machine.applyBlank(position as NonNullable<typeof position>)).toThrow(
       "entry 1 where 2",
     );
+  });
+
+  /** Five segments; the first and the third hold an object, the fifth is open. */
+  function withFive(): StateWorld {
+    const world = withBucket();
+    for (const at of [1, 2, 3, 4]) {
+      if (at % 2 === 1) world.apply([put(`kept-${at}`, "x".repeat(1000))]);
+      world.applyBlank(RecordType.seal);
+    }
+    world.applyBlank(RecordType.noop);
+    return world;
+  }
+
+  const drop = (...segmentIds: number[]): Command => ({ kind: "dropSegments", segmentIds });
+  const idsOf = ({ machine }: StateWorld): readonly number[] => machine.segments.all.map(({ id }) => id);
+
+  /** The table as a start reads it. */
+  function reloaded(world: StateWorld): SegmentTable {
+    const table = new SegmentTable();
+    const rowKeys = [...world.view.rows.keys()].filter((key) => key.startsWith("segment/"));
+    for (const key of rowKeys.toSorted()) table.load(key, world.view.rows.get(key) as Uint8Array);
+    return table;
+  }
+
+  test("rows of dropped ones go, and those of live ones, of the open one and of the last one stay", () => {
+    const world = withFive();
+    world.apply([drop(1, 2, 3, 4, 5, 6)]);
+    expect(idsOf(world)).toEqual([1, 3, 5]);
+    world.apply([remove("kept-1"), remove("kept-3")]);
+    world.applyBlank(RecordType.seal);
+    world.apply([drop(1, 2, 3, 4, 5)]);
+    expect(idsOf(world)).toEqual([6]);
+    world.applyBlank(RecordType.seal);
+    world.applyBlank(RecordType.noop);
+    expect(idsOf(world)).toEqual([6, 7]);
+    expect(reloaded(world).all).toMatchObject([{ id: 6, droppedBefore: 5 }, { id: 7 }]);
+    expect(world.replayed().dump()).toEqual(world.dump());
+  });
+
+  test("between gaps entries are found where they are, and nowhere else", () => {
+    const world = withFive();
+    world.apply([drop(2, 4)]);
+    const found = world.log.map(({ position }) => reloaded(world).find(position.index)?.id);
+    expect(found).toEqual(
+      world.log.map(({ position: { segmentId } }) => (segmentId % 2 === 0 ? undefined : segmentId)),
+    );
+  });
+
+  test("a row that is lost is noticed, one that was dropped is not missed", () => {
+    const world = withFive();
+    world.apply([drop(2)]);
+    expect(reloaded(world).all.map(({ id }) => id)).toEqual([1, 3, 4, 5]);
+    world.view.rows.delete(keys.segment(3));
+    expect(() => reloaded(world)).toThrow("segment row 4 stands where 2 is due");
   });
 
   test("overwritten and deleted bodies are no longer live", () => {

@@ -214,6 +214,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ kind: kind("setDate"), dateMs: count }),
   fc.record({ kind: kind("tick") }),
+  fc.record({ kind: kind("dropSegments"), segmentIds: fc.array(count) }),
   fc.record({ kind: kind("putBucketSetting"), bucket: text, name: settingName, document: text }),
   fc.record({ kind: kind("deleteBucketSetting"), bucket: text, name: settingName }),
   fc.record({

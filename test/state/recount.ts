@@ -228,8 +228,11 @@ class Recount {
   }
 
   #segments(): void {
+    let nextId = 1;
     for (const [id, row] of rowsUnder(this.#all, "segment/", rows.segment.decode)) {
       this.#known.add(`segment/${id}`);
+      this.#expect(`place of segment ${id}`, Number.parseInt(id, 36), nextId + (row.droppedBefore ?? 0));
+      nextId = Number.parseInt(id, 36) + 1;
       let live = 0;
       for (const [index, bytes] of this.#live) {
         if (index >= row.firstIndex && index < row.firstIndex + row.entries) live += bytes;

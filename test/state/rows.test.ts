@@ -88,15 +88,18 @@ const arbitraries = {
   ),
   append: fc.record({ refs: count, nesting: fc.nat(8) }),
   reap: fc.record({ sinceMs: count }),
-  segment: fc.record({
-    firstIndex: count,
-    bytes: count,
-    entries: count,
-    liveBytes: count,
-    cut: fc.boolean(),
-    chainLow: fc.nat(0xffffffff),
-    chainHigh: fc.nat(0xffffffff),
-  }),
+  segment: withSome(
+    {
+      firstIndex: count,
+      bytes: count,
+      entries: count,
+      liveBytes: count,
+      cut: fc.boolean(),
+      chainLow: fc.nat(0xffffffff),
+      chainHigh: fc.nat(0xffffffff),
+    },
+    { droppedBefore: count },
+  ),
   counter: fc.record({ value: count }),
   dates: fc.record({ offsetMs: fc.maxSafeInteger(), floorMs: count }),
 } satisfies { readonly [Name in keyof typeof rows]: fc.Arbitrary<object> };

@@ -79,6 +79,7 @@ const STEP_KINDS = [
   "tag",
   "setDate",
   "tick",
+  "dropSegments",
   "putSetting",
   "deleteSetting",
   "account",
@@ -111,7 +112,11 @@ function pick<Item>(items: readonly Item[], at: number): Item {
   return items[at % items.length] as Item;
 }
 
-function settingCommand({ kind, a, b, c }: Step): Command {
+/** Made of the numbers alone. */
+function plainCommand({ kind, a, b, c }: Step): Command {
+  if (kind === "tick") return { kind };
+  // Most of these segments are live, some cut and dead, some gone before or not there yet.
+  if (kind === "dropSegments") return { kind, segmentIds: [...new Set([a, b, c, a + b + c])] };
   const setting = { bucket: pick(BUCKETS, a), name: pick(BUCKET_SETTING_NAMES, b) };
   if (kind === "putSetting") return { kind: "putBucketSetting", ...setting, document: pick(ETAGS, c) };
   if (kind === "deleteSetting") return { kind: "deleteBucketSetting", ...setting };
@@ -285,11 +290,11 @@ export class StateDriver {
       case "setDate":
         return { kind, dateMs: Math.max(0, this.model.dateMs + pick(CLOCK_MOVES, a)) };
       case "tick":
-        return { kind };
+      case "dropSegments":
       case "putSetting":
       case "deleteSetting":
       case "account":
-        return settingCommand(each);
+        return plainCommand(each);
       default:
         return undefined;
     }

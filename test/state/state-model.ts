@@ -165,8 +165,6 @@ export class StateModel {
       case "abortBody":
         this.#close(command.bodyId);
         return { kind: "done" };
-      case "reapBody":
-        return { kind: "done" };
       case "reapParts":
         throw new Error("the model has nothing to reap");
       case "checkObject": {
@@ -190,6 +188,8 @@ export class StateModel {
         this.#setDate(command.dateMs);
         return { kind: "done" };
       case "tick":
+      case "reapBody":
+      case "dropSegments":
         return { kind: "done" };
       default:
         return this.#setting(command);
