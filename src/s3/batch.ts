@@ -79,13 +79,14 @@ function keyOf(value: unknown, what: string): string {
   return key;
 }
 
-const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** In lower case. */
+export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** What can stand in a head line. */
 // oxlint-disable-next-line no-control-regex
 const NOT_A_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
 /** As a header would have brought it: UTF-8 that is looked at as latin1. */
-function wireText(value: unknown, what: string): string {
+export function wireText(value: unknown, what: string): string {
   const text = textOf(value, what);
   if (NOT_A_VALUE.test(text) || !text.isWellFormed()) throw malformed(`${what} cannot stand in a header`);
   return Buffer.from(text, "utf8").toString("latin1");
@@ -98,7 +99,7 @@ function metadataOf(fields: Fields, what: string): ObjectMetadata {
   const user = metadata === undefined ? {} : asFields(metadata, `${what}.metadata`);
   for (const [name, value] of Object.entries(user)) {
     const lower = name.toLowerCase();
-    if (!NAME.test(lower)) throw malformed(`${what}.metadata has a name that no header can have`);
+    if (!HEADER_NAME.test(lower)) throw malformed(`${what}.metadata has a name that no header can have`);
     headers[`x-amz-meta-${lower}`] = wireText(value, `${what}.metadata.${name}`);
   }
   return parseObjectMetadata(headers);

@@ -6,6 +6,7 @@ import { unreachable } from "../../base/assert.ts";
 import { parseObjectMetadata } from "../../s3/headers.ts";
 import type { ObjectMetadata } from "../../s3/headers.ts";
 import { PUT_BYTES_MAX } from "../../s3/names.ts";
+import { isArchive } from "../../s3/snowball.ts";
 import { parseTaggingHeader } from "../../s3/tagging.ts";
 import type { Tags } from "../../s3/tagging.ts";
 import type { PutOutcome } from "../../service/api.ts";
@@ -21,6 +22,7 @@ import type { ReceivedBody } from "../receive-body.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
 import { pushVersion } from "../require-object.ts";
 import { refusedWrite, writeCondition } from "../write-condition.ts";
+import { putArchive } from "./put-archive.ts";
 
 const RULES = { bytesMax: PUT_BYTES_MAX, needsLength: true } as const;
 
@@ -69,6 +71,7 @@ async function put(
 }
 
 export async function putObject(exchange: Exchange): Promise<void> {
+  if (isArchive(exchange.headers)) return await putArchive(exchange);
   requireBucketAndKey(exchange);
   const metadata = parseObjectMetadata(exchange.headers);
   const tags = parseTaggingHeader(exchange.headers);
