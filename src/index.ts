@@ -142,12 +142,16 @@ function memoryBytesOf({ memoryBytesMax }: ServerOptions): number {
 }
 
 function memoryDefaults(options: ServerOptions): ConfigOptions {
-  const inFlight = Math.min(Math.floor(memoryBytesOf(options) / 16), 256 * MIB);
+  const bytesMax = memoryBytesOf(options);
+  const inFlight = Math.min(Math.floor(bytesMax / 16), 256 * MIB);
   return {
     dataDir: "/memory",
     // Bodies are in memory already: caching them saves checksums and nothing else.
     cacheBytes: "16MiB",
     limits: { bytesInFlightMax: `${inFlight}B` },
+    // What is overwritten is given back soon, and no log is kept for a crash.
+    raft: { snapshotLogsSinceLast: 1, maxInSnapshotLogToKeep: 0 },
+    space: { snapshotAfter: `${Math.floor(bytesMax / 16)}B`, bytesPerSecondMax: "256MiB" },
   };
 }
 

@@ -36,8 +36,9 @@ const READ_THREADS = THREAD_POOL_SIZE - 3;
 const DRAIN_LOOK_MS = 20;
 const KEEP_ALIVE_MS = 60_000;
 
-/** What bytes lie on. */
-export type Storage = Pick<StorageNodeOptions, "disk" | "openIndexStore">;
+/** What bytes lie on, and what follows from that. */
+export type Storage = Pick<StorageNodeOptions, "disk" | "openIndexStore"> &
+  Partial<Pick<StorageNodeOptions, "segmentBytes" | "caution">>;
 
 export type StartOptions = {
   readonly logger: Logger;
@@ -251,7 +252,7 @@ export function nodeOptions(
     readonly telemetry: Telemetry;
     readonly onFatal: (error: unknown) => void;
   },
-): Omit<StorageNodeOptions, keyof Storage> {
+): Omit<StorageNodeOptions, "disk" | "openIndexStore"> {
   return {
     directory: config.dataDir,
     nodeId: config.nodeId,

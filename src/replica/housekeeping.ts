@@ -18,8 +18,6 @@ import type { Replica } from "./replica.ts";
 const LOOK_EVERY_MS = 1000;
 const STAGES_EVERY_MS = 60_000;
 const PAGE = 100;
-/** Readers that looked an object up before it was dropped get so long to begin. */
-const REAP_GRACE_MS = 10_000;
 const STAGE_IDLE_MS = 3_600_000;
 const UPLOAD_IDLE_MS = 7 * 24 * 3_600_000;
 const UPLOADS_EVERY_MS = 3_600_000;
@@ -36,6 +34,7 @@ export type HousekeepingOptions = {
   readonly clock: Clock;
   readonly logClock: LogClock;
   readonly logger: Logger;
+  readonly reapGraceMs: number;
   /** Of this gateway; stages of every other one are given up. */
   readonly incarnation: string;
 };
@@ -101,12 +100,12 @@ export class Housekeeping {
 
   /** Whether everything that was marked is gone. */
   async #reapAll(signal: AbortSignal): Promise<boolean> {
-    const { logClock, pins } = this.#options;
+    const { logClock, pins, reapGraceMs } = this.#options;
     let complete = true;
     await this.#scan(ranges.reaps, async (key, value) => {
       const [, kind, id] = key.split("/") as [string, string, string];
       const ageMs = logClock.nowMs() - rows.reap.decode(value).sinceMs;
-      if (signal.aborted || ageMs < REAP_GRACE_MS || pins.has(id)) {
+      if (signal.aborted || ageMs < reapGraceMs || pins.has(id)) {
         complete = false;
         return;
       }

@@ -31,12 +31,11 @@ import type { Command } from "../state/command.ts";
 import { segmentById } from "../state/segment-table.ts";
 import type { SegmentTable } from "../state/segment-table.ts";
 import { floorBelow, isSparse, logBytesSince, wantsSnapshot } from "./space-policy.ts";
-import type { SpaceSettings, SpaceStatus } from "./space-policy.ts";
+import type { Caution, SpaceSettings, SpaceStatus } from "./space-policy.ts";
 
 const LOOK_EVERY_MS = 500;
 /** After a failure that may pass by itself. */
 const RETRY_MS = 10_000;
-const SNAPSHOTS_KEPT = 2;
 /** Segments whose live bytes are gathered with one snapshot. */
 const REWRITTEN_AT_ONCE = 64;
 /** In one entry, which writes two rows for each at most (RULES.md R5). */
@@ -53,6 +52,7 @@ export type SpaceKeeperOptions = {
   readonly floor: Floor;
   readonly propose: (command: Command) => Promise<unknown>;
   readonly settings: SpaceSettings;
+  readonly caution: Caution;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -62,7 +62,7 @@ export class SpaceKeeper {
   readonly #pace: IoPace;
   readonly #directory: string;
   #floor: Floor;
-  /** At most two, the newest first; all of them verified. */
+  /** The newest first; all of them verified. */
   #snapshots: readonly SnapshotInfo[] = [];
   /** Segments up to the floor that are there, with the bytes of their files. */
   readonly #values = new Map<number, number>();
@@ -134,13 +134,13 @@ export class SpaceKeeper {
 
   /** What earlier processes left: unfinished files, snapshots, segments below the floor. */
   async #takeStock(signal: AbortSignal): Promise<void> {
-    const { disk, files, logger } = this.#options;
+    const { disk, files, caution, logger } = this.#options;
     await removeUnfinished(disk, this.#directory);
     await removeUnfinished(disk, files.directory);
     const found: SnapshotInfo[] = [];
     for (const { path } of await listSnapshots(disk, this.#directory)) {
       try {
-        if (found.length < SNAPSHOTS_KEPT) found.push(await readSnapshotInfo(disk, path));
+        if (found.length < caution.snapshotsKept) found.push(await readSnapshotInfo(disk, path));
       } catch (error) {
         if (!(error instanceof DamageError)) throw error;
         logger.error("a snapshot of the index is damaged; there will be another one", {
@@ -169,7 +169,7 @@ export class SpaceKeeper {
   }
 
   #isSnapshotDue(): boolean {
-    const { clock, segments, index, settings } = this.#options;
+    const { clock, segments, index, settings, caution } = this.#options;
     const [snapshot] = this.#snapshots;
     const facts = {
       appliedIndex: index.appliedIndex,
@@ -178,7 +178,7 @@ export class SpaceKeeper {
       logBytes: logBytesSince(snapshot, segments.all),
       deadBytes: this.#deadBytes(),
     };
-    return wantsSnapshot(facts, settings);
+    return wantsSnapshot(facts, settings, caution);
   }
 
   /** In segments that snapshots to come let go. */
@@ -216,7 +216,7 @@ export class SpaceKeeper {
   }
 
   async #makeSnapshot(live: LivePieces, signal: AbortSignal): Promise<void> {
-    const { disk, index, clock, logger } = this.#options;
+    const { disk, index, caution, clock, logger } = this.#options;
     const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
     this.#snapshotAtMs = clock.monotonicMs();
     await disk.makeDirectory(this.#directory);
@@ -235,7 +235,7 @@ export class SpaceKeeper {
       const info = await scanSnapshot(disk, unfinished, { spend });
       await disk.rename(unfinished, path);
       await disk.syncDirectory(this.#directory);
-      this.#snapshots = [{ ...info, path }, ...this.#snapshots].slice(0, SNAPSHOTS_KEPT);
+      this.#snapshots = [{ ...info, path }, ...this.#snapshots].slice(0, caution.snapshotsKept);
       logger.info("a snapshot of the index was made", { index: info.index, bytes: info.bytes });
     } catch (error) {
       await disk.remove(unfinished);
@@ -243,11 +243,11 @@ export class SpaceKeeper {
     }
   }
 
-  /** Behind the older of two verified snapshots; stable before anything below it is touched. */
+  /** Behind the oldest of the verified snapshots; stable before anything below it is touched. */
   async #moveFloor(): Promise<void> {
-    const { disk, directory, log, settings, files } = this.#options;
-    const older = this.#snapshots[SNAPSHOTS_KEPT - 1];
-    const floor = older && floorBelow(older, log, settings);
+    const { disk, directory, log, settings, caution, files } = this.#options;
+    const oldest = this.#snapshots[caution.snapshotsKept - 1];
+    const floor = oldest && floorBelow(oldest, log, settings);
     if (floor === undefined || floor.segmentId <= this.#floor.segmentId) return;
     await writeFloor(disk, directory, floor);
     const before = this.#floor.segmentId;
@@ -255,10 +255,10 @@ export class SpaceKeeper {
     for (let id = before + 1; id <= floor.segmentId; id++) this.#values.set(id, await files.size(id));
   }
 
-  /** All but the newest two, damaged ones included. */
+  /** All but the newest, damaged ones included. */
   async #dropSnapshots(): Promise<void> {
-    const { disk } = this.#options;
-    if (this.#snapshots.length < SNAPSHOTS_KEPT) return;
+    const { disk, caution } = this.#options;
+    if (this.#snapshots.length < caution.snapshotsKept) return;
     const all = await listSnapshots(disk, this.#directory);
     const dropped = all.filter(({ path }) => !this.#snapshots.some((kept) => kept.path === path));
     if (dropped.length === 0) return;

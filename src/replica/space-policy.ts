@@ -28,10 +28,23 @@ export type SpaceStatus = {
   readonly reclaimedBytes: number;
 };
 
+/** How careful the work has to be: what a disk may lose, and what memory cannot. */
+export type Caution = {
+  /** The floor stays behind the oldest of them, so all but one may turn out damaged. */
+  readonly snapshotsKept: number;
+  /** What can be freed is freed this late if nobody writes. */
+  readonly quietMs: number;
+  /** Readers that looked an object up before it was dropped get so long to begin. */
+  readonly reapGraceMs: number;
+};
+
+export const DISK_CAUTION: Caution = { snapshotsKept: 2, quietMs: 60_000, reapGraceMs: 10_000 };
+
+/** There is no start from a snapshot, and nothing to be gentle to but memory, which is short. */
+export const MEMORY_CAUTION: Caution = { snapshotsKept: 1, quietMs: 500, reapGraceMs: 1000 };
+
 /** A snapshot costs its size: it has to be worth so many times that. */
 const SIZE_FACTOR = 5;
-/** What can be freed is freed this late if nobody writes. */
-const QUIET_MS = 60_000;
 
 export type SpaceFacts = {
   readonly appliedIndex: number;
@@ -44,7 +57,11 @@ export type SpaceFacts = {
   readonly deadBytes: number;
 };
 
-export function wantsSnapshot(facts: SpaceFacts, settings: SpaceSettings): boolean {
+export function wantsSnapshot(
+  facts: SpaceFacts,
+  settings: SpaceSettings,
+  { quietMs }: Caution = DISK_CAUTION,
+): boolean {
   const { appliedIndex, snapshot, sinceSnapshotMs, logBytes, deadBytes } = facts;
   const entries = appliedIndex - (snapshot?.index ?? 0);
   if (entries === 0) return false;
@@ -54,7 +71,7 @@ export function wantsSnapshot(facts: SpaceFacts, settings: SpaceSettings): boole
   }
   // The floor follows the older of two snapshots, so what is freed by this one is seen with the next.
   const worth = Math.max(settings.snapshotLogBytes / 4, cost);
-  return deadBytes >= worth && (logBytes >= worth || sinceSnapshotMs >= QUIET_MS);
+  return deadBytes >= worth && (logBytes >= worth || sinceSnapshotMs >= quietMs);
 }
 
 /** Bytes of the log behind what the snapshot holds. */
@@ -78,16 +95,16 @@ export function isSparse(
 }
 
 /**
- * The floor that the older of the two newest snapshots allows: should the newer one turn out damaged, that
- * one and the log are enough. It ends with a sealed segment, and entries stay above it.
+ * The floor that the oldest of the snapshots allows: should the newer one turn out damaged, that one and the
+ * log are enough. It ends with a sealed segment, and entries stay above it.
  */
 export function floorBelow(
-  older: SnapshotInfo,
+  oldest: SnapshotInfo,
   log: { readonly firstUnsealedId: number; readonly stableIndex: number },
   { entriesKept }: SpaceSettings,
 ): Floor | undefined {
-  const highest = Math.min(older.index - entriesKept, log.stableIndex - 1);
-  const below = older.segments.findLast(
+  const highest = Math.min(oldest.index - entriesKept, log.stableIndex - 1);
+  const below = oldest.segments.findLast(
     ({ id, cut, firstIndex, entries }) =>
       cut && id < log.firstUnsealedId && firstIndex + entries - 1 <= highest,
   );

@@ -37,7 +37,8 @@ import type { OpenState, StateOptions } from "./open-state.ts";
 import { replay } from "./replay.ts";
 import { Replica } from "./replica.ts";
 import { SpaceKeeper } from "./space-keeper.ts";
-import type { SpaceSettings } from "./space-policy.ts";
+import { DISK_CAUTION } from "./space-policy.ts";
+import type { Caution, SpaceSettings } from "./space-policy.ts";
 
 export type StorageNodeOptions = StateOptions & {
   readonly directory: string;
@@ -48,6 +49,8 @@ export type StorageNodeOptions = StateOptions & {
   readonly pendingWritesMax: number;
   readonly pendingBytesMax: number;
   readonly space: SpaceSettings;
+  /** That of a disk, unless said otherwise. */
+  readonly caution?: Caution;
   readonly disk: Disk;
   readonly openIndexStore: (path: string) => Promise<IndexStore>;
   readonly random: Random;
@@ -307,11 +310,13 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
     onFatal: options.onFatal,
   });
   const incarnation = incarnationOf(opened.node);
-  const work = { replica, index, state, pins, clock, logClock, logger, incarnation };
+  const { caution = DISK_CAUTION } = options;
+  const { reapGraceMs } = caution;
+  const work = { replica, index, state, pins, clock, logClock, logger, reapGraceMs, incarnation };
   const housekeeping = new Housekeeping(work);
   const { floor } = opened.recovered;
   const propose: Replica["propose"] = (command) => replica.propose(command);
-  const local = { disk, directory, files, log, floor, propose, settings: options.space };
+  const local = { disk, directory, files, log, floor, propose, caution, settings: options.space };
   const space = new SpaceKeeper({ ...local, index, segments: state.segments, clock, logger });
   return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping, space };
 }

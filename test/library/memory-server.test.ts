@@ -178,6 +178,28 @@ describe("memory", () => {
     expect(await put(server, "/bucket/0", body)).toBe(200);
   });
 
+  test("of what was overwritten is free again", { timeout: 90_000 }, async () => {
+    await using server = await createServer({ ...memory, buckets: ["bucket"], memoryBytesMax: 512 * MIB });
+    const freeBytes = async (): Promise<number> => {
+      const { diskFreeBytes } = (await statusOf(server)) as { readonly diskFreeBytes: number };
+      return diskFreeBytes;
+    };
+    const kept = "kept".repeat(100_000);
+    for (let at = 0; at < 4; at++) expect(await put(server, `/bucket/kept-${at}`, kept)).toBe(200);
+    const body = "x".repeat(16 * MIB);
+    // 800 MiB, of which 16 are in use. Whoever overwrites faster than it is given back is asked to wait.
+    for (let round = 0; round < 50; round++) {
+      await until(async () => (await freeBytes()) > 160 * MIB);
+      expect(await put(server, "/bucket/large", body)).toBe(200);
+      expect(await put(server, `/bucket/kept-${round % 4}`, kept)).toBe(200);
+    }
+    // And without anything that is written afterwards.
+    await until(async () => (await freeBytes()) > 450 * MIB);
+    const { body: read } = await send(server, { method: "GET", url: "/bucket/large" });
+    expect(read.equals(Buffer.from(body))).toBe(true);
+    for (let at = 0; at < 4; at++) expect(await get(server, `/bucket/kept-${at}`)).toBe(200);
+  });
+
   test("of stores that were reset is free again", async () => {
     await using server = await createServer({ ...memory, buckets: ["bucket"] });
     const body = "x".repeat(8 * MIB);
@@ -194,6 +216,14 @@ describe("memory", () => {
     expect(Math.min(...seen.slice(6))).toBeLessThan(160 * MIB);
   });
 });
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + 20_000;
+  while (!(await holds())) {
+    if (performance.now() > deadlineMs) throw new Error("it never came true");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 
 describe("options", () => {
   test.each<readonly [ServerOptions, RegExp]>([
