@@ -18,9 +18,13 @@ export class Credits {
     return this.#taken;
   }
 
+  has(bytes: number): boolean {
+    return this.#taken + bytes <= this.#max;
+  }
+
   /** Throws SlowDown if not all of it is left. */
   take(bytes: number): void {
-    if (this.#taken + bytes > this.#max) throw s3Error("SlowDown");
+    if (!this.has(bytes)) throw s3Error("SlowDown");
     this.#taken += bytes;
   }
 

@@ -12,6 +12,7 @@ import type { EdgeOptions } from "./edge-options.ts";
 import { OperationCounter } from "./operation-counter.ts";
 import { RequestIds } from "./request-ids.ts";
 import { SizeHistogram } from "./size-histogram.ts";
+import { StalledReaders } from "./stalled-readers.ts";
 import { TargetMemo } from "./target-memo.ts";
 
 const SIGNING_KEYS_MAX = 1024;
@@ -25,6 +26,7 @@ export class Edge {
   readonly service: Service;
   readonly credits: Credits;
   readonly bodies: BodyWatch;
+  readonly stalledReaders: StalledReaders;
   readonly ids: RequestIds;
   readonly crossOrigin: CrossOriginRules;
   readonly targets: TargetMemo;
@@ -58,6 +60,7 @@ export class Edge {
       windowMs: options.limits.idleTimeoutMs,
       bytesPerSecondMin: options.limits.bodyBytesPerSecondMin,
     });
+    this.stalledReaders = new StalledReaders(options.clock, { safeMs: options.limits.idleTimeoutMs / 2 });
     this.ids = new RequestIds(options.random);
     this.crossOrigin = new CrossOriginRules(options);
     this.targets = new TargetMemo({ domain: options.domain });

@@ -64,7 +64,9 @@ export class Exchange {
 
   /** Before body bytes are read or buffered; given back by `finish`. Throws SlowDown. */
   takeCredits(bytes: number): void {
-    this.edge.credits.take(bytes);
+    const { credits, stalledReaders } = this.edge;
+    if (!credits.has(bytes)) stalledReaders.makeRoom(() => credits.has(bytes));
+    credits.take(bytes);
     this.creditBytes += bytes;
   }
 

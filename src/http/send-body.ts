@@ -29,11 +29,14 @@ export type BodySlice = { readonly start: number; readonly end: number };
 
 /** Resolves when more may be written, or when nobody is left to read it. */
 class Drain {
+  readonly #exchange: Exchange;
   readonly #outgoing: ServerResponse;
   readonly #gone = new AbortController();
   #resolve: (() => void) | undefined;
 
-  constructor(outgoing: ServerResponse) {
+  constructor(exchange: Exchange) {
+    const { outgoing } = exchange;
+    this.#exchange = exchange;
     this.#outgoing = outgoing;
     outgoing.on("drain", this.#wake);
     outgoing.on("close", this.#onClose);
@@ -44,12 +47,23 @@ class Drain {
     return this.#gone.signal;
   }
 
-  wait(): Promise<void> {
-    if (this.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
+  async wait(): Promise<void> {
+    if (this.signal.aborted) return;
+    const { stalledReaders } = this.#exchange.edge;
+    const stall = stalledReaders.begin(this.#cut);
+    await new Promise<void>((resolve) => {
       this.#resolve = resolve;
     });
+    stalledReaders.end(stall);
   }
+
+  /** The head is out, so there is no other way to say it. */
+  readonly #cut = (): void => {
+    const { requestId, edge } = this.#exchange;
+    edge.options.logger.info("a reader that took nothing was cut, to make room for others", { requestId });
+    this.#outgoing.destroy();
+    this.#exchange.finish(this.#outgoing.statusCode);
+  };
 
   detach(): void {
     this.#outgoing.off("drain", this.#wake);
@@ -75,7 +89,7 @@ export async function sendBody(
   const { outgoing, edge } = exchange;
   const { slice, status, headers } = answer;
   exchange.takeCredits(Math.min(CHUNK_BYTES_MAX, slice.end - slice.start));
-  const drain = new Drain(outgoing);
+  const drain = new Drain(exchange);
   try {
     for await (const piece of edge.service.objects.read(found, slice, { signal: drain.signal })) {
       if (drain.signal.aborted) break;
@@ -102,7 +116,7 @@ export async function sendPieces(
 ): Promise<void> {
   const { outgoing } = exchange;
   const { status, headers, pieces } = answer;
-  const drain = new Drain(outgoing);
+  const drain = new Drain(exchange);
   try {
     outgoing.writeHead(status, headers);
     for (const piece of pieces) {

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import { BusyError, DamageError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
 import { elementOf, rawHead, send } from "./client.ts";
-import { startEdge } from "./start-edge.ts";
+import { startEdge, systemClock } from "./start-edge.ts";
 import type { LogLine, StartedEdge, StartOptions } from "./start-edge.ts";
 
 const MIB = 1024 * 1024;
@@ -78,6 +78,34 @@ describe("limits", () => {
       await until(() => edge.inFlight() === 0);
       expect((await send(port, { url: "/bucket/large" })).body.length).toBe(20 * MIB);
     }));
+
+  test("readers that take nothing make room for others, one for each and only when they must", () => {
+    const clock = { ...systemClock, monotonicMs: () => performance.now() + aheadMs };
+    let aheadMs = 0;
+    const limits = { bytesInFlightMax: 4 * MIB, idleTimeoutMs: 60_000 };
+    return withEdge({ limits, clock }, async ({ port, edge, logLines }) => {
+      await send(port, { method: "PUT", url: "/bucket/large", body: Buffer.alloc(20 * MIB) });
+      for (let count = 0; count < 4; count++) {
+        const socket = await holdOpen(port, rawHead(port, { url: "/bucket/large" }));
+        socket.pause();
+        await until(() => edge.inFlight() === count + 1);
+        // Let what the kernel takes be sent, so that they wait in this order.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      aheadMs = 29_000;
+      expect((await send(port, { url: "/bucket/large" })).status).toBe(503);
+      aheadMs = 31_000;
+      expect((await send(port, { url: "/bucket" })).status).toBe(200);
+      expect(edge.inFlight()).toBe(4);
+      expect((await send(port, { url: "/bucket/large" })).body.length).toBe(20 * MIB);
+      expect(edge.inFlight()).toBe(3);
+      expect(logLines.filter(({ message }) => message.includes("took nothing"))).toHaveLength(1);
+      const second = await send(port, { method: "PUT", url: "/bucket/small", body: Buffer.alloc(2 * MIB) });
+      expect(second.status).toBe(200);
+      await until(() => edge.inFlight() === 2);
+      expect(edge.inFlight()).toBe(2);
+    });
+  });
 
   test("one connection too many is told to slow down", () =>
     withEdge({ limits: { connectionsMax: 2 } }, async ({ port }) => {
