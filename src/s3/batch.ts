@@ -4,13 +4,15 @@
  * stand behind the head and are read by whoever has the socket.
  */
 import type { RequestHeaders } from "./canonical-request.ts";
-import { s3Error } from "./errors.ts";
+import { headerNotImplemented, s3Error } from "./errors.ts";
 import type { S3Error } from "./errors.ts";
 import { parseObjectMetadata } from "./headers.ts";
 import type { ObjectMetadata } from "./headers.ts";
 import { checkKey } from "./names.ts";
 import { parseWritePrecondition } from "./preconditions.ts";
 import type { WritePrecondition } from "./preconditions.ts";
+import { checkTags } from "./tagging.ts";
+import type { Tags } from "./tagging.ts";
 
 /** Operations of a batch, and keys of a GET of many. */
 export const BATCH_COUNT_MAX = 1000;
@@ -24,17 +26,22 @@ export const BATCH_CONTENT_TYPE = "application/x-thermocline-batch";
 type AtKey = { readonly key: string; readonly condition: WritePrecondition };
 
 export type BatchOperation =
-  | (AtKey & { readonly kind: "put"; readonly size: number; readonly metadata: ObjectMetadata })
-  | (AtKey & { readonly kind: "delete" })
+  | (AtKey & {
+      readonly kind: "put";
+      readonly size: number;
+      readonly metadata: ObjectMetadata;
+      readonly tags: Tags;
+    })
+  | (AtKey & { readonly kind: "delete"; readonly versionId: string | undefined })
   | (AtKey & { readonly kind: "check" })
   /** `source` is a key of the same bucket. */
-  | (AtKey & { readonly kind: "copy"; readonly source: string });
+  | (AtKey & { readonly kind: "copy"; readonly source: string; readonly tags: Tags | undefined });
 
 const FIELDS = {
-  put: ["op", "key", "size", "contentType", "metadata", "ifMatch", "ifNoneMatch"],
-  delete: ["op", "key", "ifMatch"],
+  put: ["op", "key", "size", "contentType", "metadata", "tags", "ifMatch", "ifNoneMatch"],
+  delete: ["op", "key", "versionId", "ifMatch"],
   check: ["op", "key", "ifMatch", "ifNoneMatch"],
-  copy: ["op", "key", "source", "ifMatch", "ifNoneMatch"],
+  copy: ["op", "key", "source", "tags", "ifMatch", "ifNoneMatch"],
 } as const;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -113,6 +120,20 @@ function conditionOf({ ifMatch, ifNoneMatch }: Fields, what: string): WritePreco
   return parseWritePrecondition(headers);
 }
 
+function tagsOf(value: unknown, what: string): Tags {
+  const fields = Object.entries(asFields(value, `${what}.tags`));
+  const tags = fields.map(([name, text]) => [name, textOf(text, `${what}.tags.${name}`)] as const);
+  checkTags(tags, { of: "object" });
+  return tags;
+}
+
+/** As of a single deletion: only the current object is compared with anything. */
+function versionIdOf({ versionId, ifMatch }: Fields, what: string): string | undefined {
+  if (versionId === undefined) return undefined;
+  if (ifMatch !== undefined) throw headerNotImplemented("If-Match");
+  return textOf(versionId, `${what}.versionId`);
+}
+
 function sizeOf(value: unknown, what: string): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
     throw malformed(`${what}.size is not a whole number`);
@@ -135,12 +156,26 @@ function operationOf(value: unknown, what: string): BatchOperation {
   if (unknown !== undefined)
     throw malformed(`${what} has a field ${JSON.stringify(unknown)} that ${op} has not`);
   const at = { key: keyOf(fields["key"], `${what}.key`), condition: conditionOf(fields, what) };
+  const tags = fields["tags"] === undefined ? undefined : tagsOf(fields["tags"], what);
   if (op === "put") {
-    return { kind: op, ...at, size: sizeOf(fields["size"], what), metadata: metadataOf(fields, what) };
+    const size = sizeOf(fields["size"], what);
+    return { kind: op, ...at, size, metadata: metadataOf(fields, what), tags: tags ?? [] };
   }
-  if (op === "copy") return { kind: op, ...at, source: keyOf(fields["source"], `${what}.source`) };
+  if (op === "copy") return { kind: op, ...at, source: keyOf(fields["source"], `${what}.source`), tags };
+  if (op === "delete") return { kind: op, ...at, versionId: versionIdOf(fields, what) };
   if (op === "check" && at.condition.kind === "none") throw malformed(`${what} checks nothing`);
   return { kind: op, ...at };
+}
+
+/** What becomes current behind a version that goes is known only when it has gone. */
+function checkSources(operations: readonly BatchOperation[]): void {
+  const uncertain = new Set<string>();
+  for (const [at, operation] of operations.entries()) {
+    if (operation.kind === "delete" && operation.versionId !== undefined) uncertain.add(operation.key);
+    if (operation.kind === "copy" && uncertain.has(operation.source)) {
+      throw malformed(`operations[${at}].source: a version of it is deleted before`);
+    }
+  }
 }
 
 /** `{"operations":[...]}` */
@@ -148,7 +183,10 @@ export function parseBatchHead(text: string): readonly BatchOperation[] {
   const head = asFields(parseJson(text), "The head");
   const unknown = Object.keys(head).find((name) => name !== "operations");
   if (unknown !== undefined) throw malformed(`The head has a field ${JSON.stringify(unknown)}`);
-  return listOf(head["operations"], "operations").map((each, at) => operationOf(each, `operations[${at}]`));
+  const list = listOf(head["operations"], "operations");
+  const operations = list.map((each, at) => operationOf(each, `operations[${at}]`));
+  checkSources(operations);
+  return operations;
 }
 
 /** `["key", ...]` */

@@ -4,6 +4,8 @@
  */
 import type { Attributes } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
+import type { TagSet } from "../state/tags.ts";
+import type { VersionName } from "../state/version-id.ts";
 import type { DeletedVersion } from "./version-api.ts";
 
 type AtKey = { readonly key: string; readonly condition: WriteCondition };
@@ -14,11 +16,20 @@ export type BatchInput =
       /** Hex MD5 of the body. */
       readonly etag: string;
       readonly attributes: Attributes;
+      readonly tags: TagSet;
       /** At most SMALL_BODY_BYTES_MAX; they become the store's. */
       readonly bytes: Uint8Array;
     })
-  | (AtKey & { readonly kind: "copy"; readonly source: string })
+  | (AtKey & {
+      readonly kind: "copy";
+      /** Of no key whose versions an operation before it deletes by their ids. */
+      readonly source: string;
+      /** `undefined`: those of the source. */
+      readonly tags: TagSet | undefined;
+    })
   | (AtKey & { readonly kind: "delete" })
+  /** Exactly this version, for good. */
+  | { readonly kind: "deleteVersion"; readonly key: string; readonly version: VersionName }
   | (AtKey & { readonly kind: "check" });
 
 export type BatchResult =

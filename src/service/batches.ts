@@ -6,6 +6,7 @@ import { InvariantError, unreachable } from "../base/assert.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { BatchStep, Chunk, Command, CommandResult } from "../state/command.ts";
 import type { StoredObject } from "../state/stored-object.ts";
+import type { TagSet } from "../state/tags.ts";
 import type { ObjectService } from "./api.ts";
 import type { BatchInput, BatchOutcome, BatchResult, BatchService } from "./batch-api.ts";
 import type { Bodies } from "./bodies.ts";
@@ -39,21 +40,26 @@ class Steps {
 
   /** `false`: there is nothing to copy. */
   async add(input: BatchInput): Promise<boolean> {
+    if (input.kind === "deleteVersion") {
+      const { kind, key, version } = input;
+      this.list.push({ kind, bucket: this.#bucket, key, version, condition: { kind: "none" } });
+      return true;
+    }
     const { key, condition } = input;
     const at = { bucket: this.#bucket, key, condition };
     switch (input.kind) {
       case "put": {
-        const { etag, attributes, bytes } = input;
+        const { etag, attributes, bytes, tags } = input;
         const body = this.#parts.bodies.commandBody({ kind: "bytes", bytes });
         if (body.kind === "stored") throw new InvariantError("a body in memory was staged");
-        this.#write({ kind: "putObject", ...at, etag, attributes, body });
+        this.#write({ kind: "putObject", ...at, etag, attributes, body, tags: someOf(tags) });
         return true;
       }
       case "copy": {
         const made = this.#left.has(input.source)
           ? this.#left.get(input.source)
           : await this.#copyOf(input.source);
-        if (made !== undefined) this.#write({ ...made, ...at });
+        if (made !== undefined) this.#write({ ...made, ...at, tags: input.tags ?? made.tags });
         return made !== undefined;
       }
       case "delete":
@@ -131,6 +137,11 @@ export class Batches implements BatchService {
         return unreachable(reason);
     }
   }
+}
+
+/** No tags are said by saying nothing. */
+function someOf(tags: TagSet): TagSet | undefined {
+  return tags.length === 0 ? undefined : tags;
 }
 
 function resultOf(result: CommandResult, operation: BatchInput | undefined): BatchResult {

@@ -7,8 +7,9 @@ import { assert, unreachable } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import { takeSource, writeCopy } from "./apply-copy.ts";
 import type { Place, Taken } from "./apply-copy.ts";
-import { applyDeleteObject, applyPutObject, refusalOf } from "./apply-object.ts";
+import { applyDeleteObject, applyDeleteVersion, applyPutObject, refusalOf } from "./apply-object.ts";
 import { bytesOfStep } from "./batch-codec.ts";
+import type { BucketEntry } from "./bucket-table.ts";
 import type {
   Batch,
   BatchRefusal,
@@ -18,12 +19,17 @@ import type {
   CommandResult,
   CopyObject,
 } from "./command.ts";
-import type { Standing } from "./release-object.ts";
 import { sourceVersion } from "./standing-object.ts";
 import type { StoredObject } from "./stored-object.ts";
+import { versionNameText } from "./version-id.ts";
+import { VersionsAhead } from "./versions-ahead.ts";
+import type { Found } from "./versions-ahead.ts";
 
-/** What a step will find at its key. */
-type Found = Standing | { readonly etag: string } | undefined;
+/** What the steps so far will leave. */
+interface Ahead {
+  find(bucket: BucketEntry, key: string): Found;
+  leave(bucket: BucketEntry, step: Exclude<BatchStep, CheckObject>): void;
+}
 
 type Decision =
   | { readonly kind: "go"; readonly sources: ReadonlyMap<BatchStep, StoredObject> }
@@ -61,8 +67,8 @@ export function applyBatch(context: ApplyContext, { steps }: Batch, start: Place
 }
 
 function decide(context: ApplyContext, steps: readonly BatchStep[]): Decision {
-  /** By row key: what the steps so far leave there. */
-  const ahead = new Map<string, Found>();
+  const namesVersions = steps.some(({ kind }) => kind === "deleteVersion");
+  const ahead = namesVersions ? versionsAhead(context) : objectsAhead(context);
   const sources = new Map<BatchStep, StoredObject>();
   for (const [at, step] of steps.entries()) {
     const refused = (reason: BatchRefusal): Decision => ({ kind: "batchRefused", at, reason });
@@ -73,17 +79,43 @@ function decide(context: ApplyContext, steps: readonly BatchStep[]): Decision {
       if (source === undefined) return refused("sourceChanged");
       sources.set(step, source);
     }
-    const rowKey = bucket.objectPrefix + step.key;
-    const found = ahead.has(rowKey) ? ahead.get(rowKey) : context.view.object(bucket.objectPrefix, step.key);
-    const refusal = refusalOf(step.condition, found);
+    const { condition } = step;
+    const refusal =
+      condition.kind === "none" ? undefined : refusalOf(condition, ahead.find(bucket, step.key));
     if (refusal !== undefined) return refused(refusal.kind);
-    if (step.kind !== "checkObject") ahead.set(rowKey, leftBy(step));
+    if (step.kind !== "checkObject") ahead.leave(bucket, step);
   }
   return { kind: "go", sources };
 }
 
-function leftBy(step: Exclude<BatchStep, CheckObject>): Found {
-  return step.kind === "deleteObject" ? undefined : { etag: step.etag };
+/** Of a batch that names no version: what is current is all there is to know. */
+function objectsAhead({ view }: ApplyContext): Ahead {
+  const left = new Map<string, Found>();
+  return {
+    find: (bucket, key) => {
+      const rowKey = bucket.objectPrefix + key;
+      return left.has(rowKey) ? left.get(rowKey) : view.object(bucket.objectPrefix, key);
+    },
+    leave: (bucket, step) => left.set(bucket.objectPrefix + step.key, "etag" in step ? step : undefined),
+  };
+}
+
+function versionsAhead({ view }: ApplyContext): Ahead {
+  const left = new Map<string, VersionsAhead>();
+  const at = (bucket: BucketEntry, key: string): VersionsAhead => {
+    const rowKey = bucket.objectPrefix + key;
+    const versions = left.get(rowKey) ?? new VersionsAhead({ view, bucket, key });
+    left.set(rowKey, versions);
+    return versions;
+  };
+  return {
+    find: (bucket, key) => at(bucket, key).current,
+    leave: (bucket, step) => {
+      const versions = at(bucket, step.key);
+      if (step.kind === "deleteVersion") versions.remove(versionNameText(step.version));
+      else versions.put("etag" in step ? { etag: step.etag } : undefined);
+    },
+  };
 }
 
 /** Bodies stand behind one another. */
@@ -109,6 +141,10 @@ function applyStep(
       return applyTaken(context, step, place, taken);
     case "deleteObject": {
       const result = applyDeleteObject(context, step, place.sub);
+      return result.kind === "versionDeleted" ? result : mustBe("done", result);
+    }
+    case "deleteVersion": {
+      const result = applyDeleteVersion(context, step);
       return result.kind === "versionDeleted" ? result : mustBe("done", result);
     }
     case "checkObject":

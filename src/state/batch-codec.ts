@@ -58,6 +58,11 @@ function asStep(command: Command): BatchStep {
         ? { ...command, body: body as typeof EMPTY_BODY }
         : { ...command, body };
     }
+    case "deleteVersion": {
+      const { condition } = command;
+      if (condition.kind !== "none") throw new FormatError("a condition on a version inside a batch");
+      return { ...command, condition };
+    }
     case "deleteObject":
     case "checkObject":
       return command;

@@ -139,6 +139,7 @@ export type CheckObject = {
   readonly condition: WriteCondition;
 };
 
+type Unconditional = Extract<WriteCondition, { readonly kind: "none" }>;
 type NotStaged<Body> = Exclude<Body, { readonly kind: "stored" }>;
 
 /**
@@ -149,6 +150,7 @@ export type BatchStep =
   | (Omit<PutObject, "body"> & { readonly body: NotStaged<CommandBody> })
   | (Omit<CopyObject, "body"> & { readonly body: NotStaged<CopyBody> })
   | DeleteObject
+  | (Omit<DeleteVersion, "condition"> & { readonly condition: Unconditional })
   | CheckObject;
 
 /** All of its steps, one after the other, or none. Copies are of what stood there before the batch. */

@@ -24,6 +24,7 @@ import { sealRow } from "../../src/store/row-seal.ts";
 import { VoteFile } from "../../src/store/vote-file.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
 import { chunkOf } from "../state/chunk-of.ts";
+import { batchOfVersions } from "./golden-batches.ts";
 
 const chain = { low: 0x01020304, high: 0xf1f2f3f4 };
 const ETAG = "d41d8cd98f00b204e9800998ecf8427e";
@@ -242,6 +243,7 @@ const commands: Readonly<Record<string, Command>> = {
       { kind: "deleteObject", bucket: "bucket", key: "k", condition: { kind: "etag", etag: ETAG } },
     ],
   },
+  batchOfVersions,
   putBucketSetting: {
     kind: "putBucketSetting",
     bucket: "bucket",

@@ -174,6 +174,99 @@ describe("WriteBatch", () => {
     expect(texts).toEqual(["1", "2", "3"]);
   });
 
+  async function versioned(): Promise<RealBucket> {
+    const bucket = await RealBucket.open();
+    const enable = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    await bucket.call("PUT", "/bucket?versioning", {}, enable);
+    return bucket;
+  }
+
+  const idOf = ({ headers }: Reply): string => String(headers["x-amz-version-id"]);
+
+  test("WriteBatch_of_versions removes them, and later operations meet what comes to light", async () => {
+    await using bucket = await versioned();
+    const [first, second, third] = [
+      idOf(await bucket.put("k", "1")),
+      idOf(await bucket.put("k", "2")),
+      idOf(await bucket.put("k", "3")),
+    ];
+    const marker = idOf(await bucket.call("DELETE", "/bucket/k"));
+    const remove = (versionId: string): Operation => ({ op: "delete", key: "k", versionId });
+    const check = (ifMatch: string): Operation => ({ op: "check", key: "k", ifMatch });
+    const steps = [
+      { op: "check", key: "k", ifNoneMatch: "*" },
+      remove(second),
+      remove(marker),
+      check(md5("3")),
+      remove(third),
+      check(md5("1")),
+    ];
+    const refused = await write(bucket, [...steps, check(md5("2"))]);
+    expect([refused.status, JSON.parse(refused.text).failed.operation]).toEqual([412, 6]);
+    expect(idOf(await bucket.get(`k?versionId=${third}`))).toBe(third);
+    const answer = await write(bucket, [...steps, put("k", 1, { ifMatch: md5("1") })], "4");
+    const { results } = JSON.parse(answer.text);
+    expect(results.slice(1, 3)).toEqual([
+      { op: "delete", key: "k", versionId: second },
+      { op: "delete", key: "k", versionId: marker, deleteMarker: true },
+    ]);
+    const texts = [first, second, third].map((id) => text(bucket, `k?versionId=${id}`));
+    expect([await text(bucket, "k"), ...(await Promise.all(texts))]).toEqual(["4", "1", "404", "404"]);
+  });
+
+  test("WriteBatch_of_the_null_version sees which one it is", async () => {
+    await using bucket = await versioned();
+    const one = idOf(await bucket.put("k", "1"));
+    const suspend = "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>";
+    await bucket.call("PUT", "/bucket?versioning", {}, suspend);
+    await bucket.put("k", "null");
+    const operations = [
+      put("k", 1),
+      { op: "delete", key: "k", versionId: "null" },
+      { op: "check", key: "k", ifMatch: md5("1") },
+    ];
+    expect((await write(bucket, operations, "2")).status).toBe(200);
+    const { headers, text: body } = await bucket.get("k");
+    expect([body, headers["x-amz-version-id"]]).toEqual(["1", one]);
+    await using plain = await RealBucket.open();
+    await plain.put("k", "1");
+    const again = [
+      { op: "delete", key: "k", versionId: "null" },
+      { op: "check", key: "k", ifNoneMatch: "*" },
+    ];
+    expect((await write(plain, again)).status).toBe(200);
+    expect(await text(plain, "k")).toBe("404");
+  });
+
+  test("WriteBatch_with_tags puts them beside what it writes; a copy without has its source's", async () => {
+    await using bucket = await RealBucket.open();
+    await bucket.put("tagged", "x", { "x-amz-tagging": "of=source" });
+    const operations = [
+      put("put", 1, { tags: { "a b": "ü", c: "" } }),
+      { op: "copy", key: "kept", source: "tagged" },
+      { op: "copy", key: "replaced", source: "tagged", tags: { own: "1" } },
+      { op: "copy", key: "cleared", source: "tagged", tags: {} },
+      { op: "copy", key: "of-put", source: "put" },
+      { op: "copy", key: "of-put-replaced", source: "put", tags: { own: "2" } },
+    ];
+    expect((await write(bucket, operations, "p")).status).toBe(200);
+    const tagsOf = async (key: string): Promise<string> => {
+      const { text: xml } = await bucket.get(`${key}?tagging`);
+      return [...xml.matchAll(/<Key>(.*?)<\/Key><Value>(.*?)<\/Value>/g)]
+        .map(([, k, v]) => `${k}=${v}`)
+        .join();
+    };
+    const keys = ["put", "kept", "replaced", "cleared", "of-put", "of-put-replaced"];
+    expect(await Promise.all(keys.map(tagsOf))).toEqual([
+      "a b=ü,c=",
+      "of=source",
+      "own=1",
+      "",
+      "a b=ü,c=",
+      "own=2",
+    ]);
+  });
+
   test("WriteBatch_thousand operations, or the largest body, are written and read back", async () => {
     await using bucket = await RealBucket.open();
     const bodies = Array.from({ length: 1000 }, () => randomBytes(8000));
@@ -193,6 +286,7 @@ describe("WriteBatch", () => {
   const post = (bucket: RealBucket, body: string | Buffer) =>
     bucket.call("POST", "/bucket?batch", TYPE, body);
   const json = (value: unknown): string => `${JSON.stringify(value)}\n`;
+  const remove = (key: string, more: Operation): Operation => ({ op: "delete", key, ...more });
   test.each<readonly [name: string, body: string | Buffer, code: string]>([
     ["nothing", "", "InvalidRequest"],
     ["no JSON", "{operations\n", "InvalidRequest"],
@@ -241,6 +335,25 @@ describe("WriteBatch", () => {
       json({ operations: [put("k", 0, { ifMatch: "*", ifNoneMatch: "*" })] }),
       "NotImplemented",
     ],
+    [
+      "a version id that is none",
+      json({ operations: [remove("k", { versionId: "v1" })] }),
+      "InvalidArgument",
+    ],
+    [
+      "a version with a condition",
+      json({ operations: [remove("k", { versionId: "null", ifMatch: "*" })] }),
+      "NotImplemented",
+    ],
+    [
+      "a copy of what a deleted version leaves",
+      json({ operations: [remove("k", { versionId: "null" }), { op: "copy", key: "c", source: "k" }] }),
+      "InvalidRequest",
+    ],
+    ["tags on a deletion", json({ operations: [remove("k", { tags: {} })] }), "InvalidRequest"],
+    ["a list of tags", json({ operations: [put("k", 0, { tags: ["a"] })] }), "InvalidRequest"],
+    ["a tag that is a number", json({ operations: [put("k", 0, { tags: { a: 1 } })] }), "InvalidRequest"],
+    ["a tag of AWS", json({ operations: [put("k", 0, { tags: { "aws:a": "1" } })] }), "InvalidTag"],
     ["a head without end", "x".repeat(3_000_000), "MaxMessageLengthExceeded"],
     ["more than the bound", Buffer.alloc(BATCH_BYTES_MAX + 1), "EntityTooLarge"],
   ])("WriteBatch_that_is_%s is refused and writes nothing", async (_, body, code) => {

@@ -97,6 +97,13 @@ const batchStep: fc.Arbitrary<BatchStep> = fc.oneof(
     body: fc.oneof(smallBody, fc.constant({ kind: "shared" as const })),
   }),
   fc.record({ kind: kind("deleteObject"), bucket: text, key: text, condition }),
+  fc.record({
+    kind: kind("deleteVersion"),
+    bucket: text,
+    key: text,
+    version: versionName,
+    condition: fc.constant({ kind: "none" as const }),
+  }),
   checkObject,
 );
 

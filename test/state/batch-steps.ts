@@ -11,6 +11,8 @@ export function stepOf(command: Command | undefined): readonly BatchStep[] {
       const { body } = command;
       return body.kind === "stored" ? [] : [{ ...command, body }];
     }
+    case "deleteVersion":
+      return [{ ...command, condition: { kind: "none" } }];
     case "deleteObject":
     case "checkObject":
       return [command];

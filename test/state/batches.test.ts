@@ -9,6 +9,7 @@ import type { BatchStep, CommandResult, CopySource, WriteCondition } from "../..
 import { decodeFootprint, decodeObject } from "../../src/state/object-row.ts";
 import { keys } from "../../src/state/keys.ts";
 import type { Versioning } from "../../src/state/rows.ts";
+import type { Birth, VersionName } from "../../src/state/version-id.ts";
 import { chunkOf } from "./chunk-of.ts";
 import { recount } from "./recount.ts";
 import { StateDriver } from "./state-driver.ts";
@@ -113,6 +114,14 @@ class Bucket {
     return Object.fromEntries(rows.map(([key, row]) => [key.slice(prefix.length), decodeObject(row).etag]));
   }
 }
+
+const removeVersion = (key: string, version: VersionName): BatchStep => ({
+  kind: "deleteVersion",
+  bucket: "b",
+  key,
+  version,
+  condition: { kind: "none" },
+});
 
 describe("a batch", () => {
   test.each([undefined, "Enabled", "Suspended"] as const)("does all of its steps, versioning %s", (how) => {
@@ -236,5 +245,54 @@ describe("a batch", () => {
       "1".repeat(700) + "2".repeat(900) + "3".repeat(800),
     );
     expect(bucket.world.replayed().dump()).toEqual(bucket.world.dump());
+  });
+
+  test("that removes versions decides each step by what comes to light", () => {
+    const bucket = new Bucket("Enabled");
+    const births = ["1", "2", "3"].map((etag) => {
+      const { length } = bucket.world.log;
+      bucket.batch(put("k", etag));
+      return { birthIndex: length + 1, birthSub: 0 };
+    });
+    const removeAt = (at: number): BatchStep =>
+      removeVersion("k", { kind: "birth", ...(births[at] as Birth) });
+    const result = bucket.batch(
+      removeAt(1),
+      removeAt(2),
+      check("k", is("1")),
+      remove("k"),
+      check("k", ABSENT),
+      removeAt(0),
+      put("k", "4", ABSENT),
+      check("k", is("4")),
+    );
+    expect(result.kind).toBe("batchDone");
+    expect(bucket.objects).toEqual({ k: "4" });
+    const refused = bucket.batch(removeVersion("k", { kind: "null" }), check("k", is("1")));
+    expect(refused).toEqual({ kind: "batchRefused", at: 1, reason: "preconditionFailed" });
+  });
+
+  test("that removes the null version means the one that is it by then", () => {
+    const bucket = new Bucket("Enabled");
+    bucket.batch(put("k", "1"));
+    bucket.world.apply([{ kind: "setVersioning", bucket: "b", versioning: "Suspended" }]);
+    bucket.batch(put("k", "2"));
+    const removeNull = removeVersion("k", { kind: "null" });
+    for (const etag of ["3", "4"]) {
+      const steps = [put("k", etag), removeNull, check("k", is("1")), put("k", etag), remove("k")];
+      const seen = bucket.batch(...steps, check("k", ABSENT), removeNull, check("k", is("1")), put("k", "5"));
+      expect(seen.kind).toBe("batchDone");
+      expect(bucket.objects).toEqual({ k: "5" });
+    }
+    bucket.world.apply([{ kind: "setVersioning", bucket: "b", versioning: "Enabled" }]);
+    const newest = { kind: "birth", birthIndex: bucket.world.log.length + 1, birthSub: 0 } as const;
+    bucket.batch(put("k", "6"));
+    bucket.world.apply([{ kind: "setVersioning", bucket: "b", versioning: "Suspended" }]);
+    const older = bucket.batch(put("k", "7"), removeNull, removeVersion("k", newest), check("k", is("1")));
+    expect([older.kind, bucket.objects]).toEqual(["batchDone", { k: "1" }]);
+    const plain = new Bucket();
+    plain.batch(put("k", "1"));
+    expect(plain.batch(removeNull, check("k", ABSENT), put("k", "2"), removeNull).kind).toBe("batchDone");
+    expect(plain.objects).toEqual({});
   });
 });

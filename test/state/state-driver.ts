@@ -375,7 +375,10 @@ export class StateDriver {
   /** One to four steps, most of them on few keys, so that they meet each other. */
   #batch({ a, b, c }: Step): Command {
     const steps = Array.from({ length: 1 + (a % 4) }, (_, number) => {
-      const kind = pick(["put", "delete", "copy", "put", "check", "copy"] as const, b + number * (1 + c));
+      const kind = pick(
+        ["put", "delete", "copy", "put", "check", "copy", "deleteVersion"] as const,
+        b + number * (1 + c),
+      );
       const each = { kind, a: (a + number * c) % 12, b: (b + number) % 12, c: (c + 5 * number) % 12 };
       return stepOf(this.#command(each));
     });

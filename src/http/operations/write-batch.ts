@@ -4,9 +4,11 @@
  */
 import { assert, unreachable } from "../../base/assert.ts";
 import { BATCH_BYTES_MAX } from "../../s3/batch.ts";
-import { s3Error } from "../../s3/errors.ts";
+import { invalidArgument, s3Error } from "../../s3/errors.ts";
 import type { S3ErrorCode } from "../../s3/errors.ts";
 import type { BatchInput, BatchOutcome, BatchResult } from "../../service/batch-api.ts";
+import { parseVersionId } from "../../state/version-id.ts";
+import type { VersionName } from "../../state/version-id.ts";
 import { answer, writeHeaders } from "../answer.ts";
 import { receiveBatch } from "../batch-body.ts";
 import type { ReceivedOperation } from "../batch-body.ts";
@@ -15,6 +17,12 @@ import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
 import { conditionOf } from "../write-condition.ts";
+
+function versionOf(versionId: string): VersionName {
+  const version = parseVersionId(versionId);
+  if (version === undefined) throw invalidArgument("Invalid version id specified", "versionId", versionId);
+  return version;
+}
 
 function inputOf({ operation, bytes, etag }: ReceivedOperation): BatchInput {
   const { key } = operation;
@@ -28,11 +36,15 @@ function inputOf({ operation, bytes, etag }: ReceivedOperation): BatchInput {
         etag,
         bytes,
         attributes: toAttributes(operation.metadata, undefined),
+        tags: operation.tags,
       };
     case "copy":
-      return { kind: "copy", key, condition, source: operation.source };
-    case "delete":
-      return { kind: "delete", key, condition };
+      return { kind: "copy", key, condition, source: operation.source, tags: operation.tags };
+    case "delete": {
+      const { versionId } = operation;
+      if (versionId === undefined) return { kind: "delete", key, condition };
+      return { kind: "deleteVersion", key, version: versionOf(versionId) };
+    }
     case "check":
       return { kind: "check", key, condition };
     default:
@@ -40,10 +52,15 @@ function inputOf({ operation, bytes, etag }: ReceivedOperation): BatchInput {
   }
 }
 
+function wordOf({ kind }: BatchInput): string {
+  return kind === "deleteVersion" ? "delete" : kind;
+}
+
 /** What is `undefined` is left out of the text. */
 function resultOf(input: BatchInput, result: BatchResult | undefined): object {
   assert(result !== undefined, "a batch gave fewer results than it has operations");
-  const { kind: op, key } = input;
+  const { key } = input;
+  const op = wordOf(input);
   switch (result.kind) {
     case "put":
       return { op, key, etag: `"${result.etag}"`, versionId: result.versionId };
@@ -84,7 +101,8 @@ function answerBatch(exchange: Exchange, inputs: readonly BatchInput[], outcome:
       const [status, code] = REFUSALS[outcome.reason];
       const { message } = s3Error(code);
       const input = inputs[outcome.at];
-      const failed = { operation: outcome.at, op: input?.kind, key: input?.key, code, message };
+      const op = input && wordOf(input);
+      const failed = { operation: outcome.at, op, key: input?.key, code, message };
       return answerJson(exchange, status, { failed });
     }
     case "tooLarge":
