@@ -34,6 +34,8 @@ import { StoreService } from "./service/store-service.ts";
 export const THREAD_POOL_SIZE = 16;
 const READ_THREADS = THREAD_POOL_SIZE - 3;
 const DRAIN_LOOK_MS = 20;
+/** For writes that end with the log, to say so. */
+const LAST_ANSWERS_MS = 500;
 const KEEP_ALIVE_MS = 60_000;
 
 /** What bytes lie on, and what follows from that. */
@@ -158,9 +160,9 @@ class Server implements RunningServer {
     this.#retired.set(old, retired);
   }
 
-  /** Resolves when no request is under way any more, or after `shutdown.timeout`. */
-  async #drained({ edge }: World): Promise<void> {
-    const deadline = systemClock.monotonicMs() + this.#config.shutdown.timeout;
+  /** Resolves when no request is under way any more, or after `timeoutMs`. */
+  async #drained({ edge }: World, timeoutMs = this.#config.shutdown.timeout): Promise<void> {
+    const deadline = systemClock.monotonicMs() + timeoutMs;
     while (edge.inFlight() > 0 && systemClock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
@@ -171,14 +173,21 @@ class Server implements RunningServer {
     return this.#closing;
   }
 
-  /** Readiness goes first, then no new connections, then the requests that run, then the store. */
+  /**
+   * Readiness goes first, then no new connections, then the requests that run, then the store. Writes that
+   * still wait by then, for a disk that is full say, are told that they are not done; only then are
+   * connections cut.
+   */
   async #close(): Promise<void> {
     await this.#renewing;
     const world = this.#world;
     world.edge.drain();
     this.s3.stopAccepting();
     this.admin.stopAccepting();
-    await Promise.all([world, ...this.#retired.keys()].map((each) => this.#drained(each)));
+    const worlds = [world, ...this.#retired.keys()];
+    await Promise.all(worlds.map((each) => this.#drained(each)));
+    await keptAlive(Promise.all(worlds.map(({ node }) => node.stopWriting())));
+    await Promise.all(worlds.map((each) => this.#drained(each, LAST_ANSWERS_MS)));
     await this.#tls?.close();
     await this.s3.close();
     await this.admin.close();

@@ -69,7 +69,8 @@ export async function openSalvage(options: SalvageOptions): Promise<SalvageNode>
     });
     const notes = [...facts.notes, ...(note === undefined ? [] : [note]), ...state.notes];
     const salvage = reportOf(directory, { facts: { ...facts, notes }, state, survey, files });
-    return { ...(await servingParts(options, { facts, state })), salvage, close };
+    const parts = await servingParts(options, { facts, state });
+    return { ...parts, salvage, close, stopWriting: () => Promise.resolve() };
   } catch (error) {
     await close();
     const isFull = error instanceof BusyError || systemErrorCode(error) === "ENOSPC";
@@ -89,7 +90,7 @@ const NOTHING_GIVEN_BACK = { snapshotIndex: 0, snapshotBytes: 0, fileBytes: 0, r
 async function servingParts(
   options: SalvageOptions,
   { facts, state }: { readonly facts: Facts; readonly state: SalvagedState },
-): Promise<Omit<ServingNode, "salvage" | "close">> {
+): Promise<Omit<ServingNode, "salvage" | "stopWriting" | "close">> {
   const { nodeId, disk, directory } = options;
   const { index, state: machine, cache, reader } = state.opened;
   const { freeBytes } = await disk.space(directory);

@@ -30,5 +30,7 @@ export type ServingNode = {
   readonly space: { readonly status: SpaceStatus };
   /** Only of a node that was started to read what is left. */
   readonly salvage?: SalvageReport;
+  /** Every write that was admitted is answered when it returns, if only that it cannot be done. */
+  stopWriting(): Promise<void>;
   close(): Promise<void>;
 };

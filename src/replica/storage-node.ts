@@ -131,6 +131,11 @@ export class StorageNode {
     return incarnationOf(this.node);
   }
 
+  async stopWriting(): Promise<void> {
+    this.replica.stop();
+    await this.#loops.writingEnded;
+  }
+
   /** Answers what was admitted, flushes, and leaves exact marks. Closing twice is harmless. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -138,7 +143,7 @@ export class StorageNode {
   }
 
   async #close(): Promise<void> {
-    this.replica.stop();
+    await this.stopWriting();
     await this.#loops.stop();
     await closeFiles(this.#parts);
   }
@@ -170,9 +175,14 @@ class Loops {
     );
   }
 
-  /** The replica's loop ends by its own `stop`; the others by the signal, after it. */
+  /** The replica's loop ends by its own `stop`. */
+  get writingEnded(): Promise<void> | undefined {
+    return this.#running[REPLICA_LOOP];
+  }
+
+  /** The others end by the signal, after it. */
   async stop(): Promise<void> {
-    await this.#running[REPLICA_LOOP];
+    await this.writingEnded;
     this.#abort.abort();
     await Promise.all(this.#running);
   }
