@@ -54,8 +54,11 @@ const runs: Readonly<Record<string, Run>> = {
   model: {
     count: 5000,
     run: async ({ seed, count }) => {
-      const { failures, tried, ...facts } = await runModel({ seed, runs: count, length: 100 });
-      return { count: tried, failures, facts };
+      const report = (line: string): void => void process.stdout.write(`${line}\n`);
+      report(`MODEL_SEED=${seed}`);
+      const { failures, tried, tally, ...facts } = await runModel({ seed, runs: count, length: 100, report });
+      report(tally.table().join("\n"));
+      return { count: tried, failures: [...failures, ...tally.missing(count)], facts };
     },
   },
   "million-objects": {

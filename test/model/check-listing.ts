@@ -4,7 +4,8 @@
  */
 import { same, unquote } from "./compare.ts";
 import type { Asked } from "./compare.ts";
-import type { Listed, ReferenceModel } from "./reference-model.ts";
+import type { ReferenceModel } from "./reference-model.ts";
+import type { Listed } from "./vocabulary.ts";
 import { elementsOf, textOf } from "./s3-client.ts";
 import type { Call, Reply, S3Client } from "./s3-client.ts";
 

@@ -3,7 +3,7 @@
  * know. A difference is thrown, and says what was asked.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Answer, Version } from "./reference-model.ts";
+import type { Answer, Version } from "./vocabulary.ts";
 import { textOf } from "./s3-client.ts";
 import type { Call, Reply } from "./s3-client.ts";
 
@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<string, number>> = {
   NoSuchKey: 404,
   NoSuchUpload: 404,
   NoSuchVersion: 404,
+  NotImplemented: 501,
   PreconditionFailed: 412,
 };
 

@@ -18,7 +18,9 @@ const seedOfCommit = (): string => {
 test("500 runs of 100 operations are answered as the model of S3 has it", { timeout: 600_000 }, async () => {
   const seed = process.env["MODEL_SEED"] ?? seedOfCommit();
   process.stdout.write(`model: MODEL_SEED=${seed}\n`);
-  const { failures, operations, withRestarts } = await runModel({ seed, runs: 500, length: 100 });
+  const { failures, operations, withRestarts, tally } = await runModel({ seed, runs: 500, length: 100 });
   expect(failures).toEqual([]);
+  expect(tally.missing(500)).toEqual([]);
+  expect(tally.done("restart")).toBeGreaterThanOrEqual(8);
   expect([operations, withRestarts]).toEqual([50_000, 25]);
 });

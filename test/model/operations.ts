@@ -1,9 +1,8 @@
 /**
- * The operations of a run, as plain data: what fast-check makes and shrinks, and what a regression test is
+ * The operations of a run, as plain data: what is made at random and shrunk, and what a regression test is
  * written in. Versions and uploads are picked by number among those that the run has made so far, so every
  * operation makes sense in every place, the more so in a shrunk run.
  */
-import fc from "fast-check";
 
 export const BUCKETS = ["model-one", "model-two"] as const;
 /** A prefix of another, an empty segment, a group, beyond ASCII and beyond U+FFFF, what needs escapes. */
@@ -12,13 +11,16 @@ export const PREFIXES = ["", "a", "a/", "a//", "ä", "nothing"] as const;
 
 export type Where = { readonly bucket: number; readonly key: number };
 
-/** `nth`: of all versions that the key ever had, around and around; 7 is one that never was. */
+/** From here on keys are picked among those that have an object; see resolve.ts. */
+export const EXISTING = 10;
+
+/** Even: of the versions that are there; odd: of all that the key ever had; 7 is one that never was. */
 export type VersionPick = { readonly nth: number } | "null" | undefined;
 
 export type BodyPick = { readonly size: number; readonly fill: number };
 
-/** `mine` wants what stands there, `differ` anything else; `other` wants an ETag that nothing has. */
-export type Condition = "none" | "absent" | "mine" | "other" | "any" | "differ";
+/** `mine` wants what stands there, `differ` anything else; `other` and `unlike` name what nothing has. */
+export type Condition = "none" | "absent" | "mine" | "other" | "any" | "differ" | "unlike";
 
 /** Half-open. */
 export type RangePick =
@@ -34,6 +36,12 @@ export type CopyFrom = {
   readonly sourceCondition: Condition;
 };
 
+export type BatchPick = { readonly key: number; readonly condition: Condition } & (
+  | { readonly op: "put"; readonly body: BodyPick; readonly metadata: number }
+  | { readonly op: "copy"; readonly fromKey: number }
+  | { readonly op: "delete" | "check" }
+);
+
 export type Operation =
   | ({ readonly kind: "put"; readonly body: BodyPick; readonly condition: Condition } & Where & Details)
   | ({
@@ -48,7 +56,11 @@ export type Operation =
       readonly kind: "deleteMany";
       readonly bucket: number;
       readonly quiet: boolean;
-      readonly items: readonly { readonly key: number; readonly version: VersionPick }[];
+      readonly items: readonly {
+        readonly key: number;
+        readonly version: VersionPick;
+        readonly condition: Condition;
+      }[];
     }
   | ({
       readonly kind: "copy";
@@ -80,7 +92,8 @@ export type Operation =
       readonly kind: "copyPart";
       readonly upload: number;
       readonly number: number;
-      readonly range: { readonly first: number; readonly last: number } | undefined;
+      /** In quarters of the source, half-open; the fifth of them is beyond its end. */
+      readonly range: { readonly from: number; readonly to: number } | undefined;
     } & CopyFrom)
   | {
       readonly kind: "complete";
@@ -88,6 +101,13 @@ export type Operation =
       readonly how: "all" | "last" | "wrongEtag" | "unordered" | "missing" | "none";
       readonly condition: Condition;
     }
+  /** An upload from its beginning to its end; without a body a part is a copy of what stands there. */
+  | ({
+      readonly kind: "upload";
+      readonly parts: readonly (BodyPick | Where)[];
+      readonly condition: Condition;
+    } & Where &
+      Details)
   | { readonly kind: "abort"; readonly upload: number }
   | { readonly kind: "listParts"; readonly upload: number }
   | { readonly kind: "listUploads"; readonly bucket: number }
@@ -101,161 +121,7 @@ export type Operation =
       /** Listed is what comes behind this key. */
       readonly after: number | undefined;
     }
+  | { readonly kind: "batch"; readonly bucket: number; readonly steps: readonly BatchPick[] }
+  | { readonly kind: "getMany"; readonly bucket: number; readonly keys: readonly number[] }
   /** Of the server, where it has a directory. */
   | { readonly kind: "restart" };
-
-export const MIB = 1024 * 1024;
-export const METADATA_MAX = 2;
-export const TAGS_MAX = 2;
-
-/** Few places, of which some are visited more often, or most requests would be for what is not there. */
-const bucket = fc.constantFrom(0, 0, 0, 1);
-const key = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
-const where = { bucket, key };
-const details = {
-  metadata: fc.integer({ min: 0, max: METADATA_MAX }),
-  tags: fc.integer({ min: 0, max: TAGS_MAX }),
-};
-const version: fc.Arbitrary<VersionPick> = fc.oneof(
-  { weight: 5, arbitrary: fc.constant(undefined) },
-  { weight: 3, arbitrary: fc.record({ nth: fc.nat({ max: 7 }) }) },
-  { weight: 1, arbitrary: fc.constant("null" as const) },
-);
-/** 64 KiB is where bodies leave their record; two parts need one of 5 MiB. */
-const size = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(3, 0, 1, 10, 1000) },
-  { weight: 2, arbitrary: fc.constantFrom(65_536, 65_537, 200_000) },
-);
-const body = fc.record({ size, fill: fc.nat({ max: 3 }) });
-const partSize = fc.oneof({ weight: 5, arbitrary: size }, { weight: 1, arbitrary: fc.constant(5 * MIB) });
-const partBody = fc.record({ size: partSize, fill: fc.nat({ max: 3 }) });
-const none = { weight: 6, arbitrary: fc.constant("none" as const) };
-const condition: fc.Arbitrary<Condition> = fc.oneof(none, {
-  weight: 3,
-  arbitrary: fc.constantFrom<Condition>("absent", "mine", "other"),
-});
-const readCondition: fc.Arbitrary<Condition> = fc.oneof(none, {
-  weight: 3,
-  arbitrary: fc.constantFrom<Condition>("mine", "other", "absent", "differ"),
-});
-const deleteCondition: fc.Arbitrary<Condition> = fc.oneof(none, {
-  weight: 2,
-  arbitrary: fc.constantFrom<Condition>("mine", "other", "any"),
-});
-const offset = fc.constantFrom(0, 1, 2, 500, 65_536, 100_000);
-const range: fc.Arbitrary<RangePick> = fc.oneof(
-  fc.record({ kind: fc.constant("fromTo" as const), first: offset, last: offset }),
-  fc.record({ kind: fc.constant("from" as const), first: offset }),
-  fc.record({ kind: fc.constant("suffix" as const), bytes: fc.constantFrom(1, 2, 500, 70_000) }),
-);
-const from = { from: fc.record(where), version, sourceCondition: readCondition };
-const upload = fc.constantFrom(0, 0, 0, 0, 1, 2);
-const number = fc.integer({ min: 1, max: 3 });
-const is = <Kind extends Operation["kind"]>(kind: Kind): fc.Arbitrary<Kind> => fc.constant(kind);
-const optional = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> =>
-  fc.option(arbitrary, { nil: undefined });
-
-const weighted: readonly (readonly [number, fc.Arbitrary<Operation>])[] = [
-  [20, fc.record({ kind: is("put"), ...where, body, ...details, condition })],
-  [
-    14,
-    fc.record({
-      kind: is("read"),
-      ...where,
-      head: fc.boolean(),
-      version,
-      range: optional(range),
-      condition: readCondition,
-    }),
-  ],
-  [8, fc.record({ kind: is("delete"), ...where, version, condition: deleteCondition })],
-  [
-    2,
-    fc.record({
-      kind: is("deleteMany"),
-      bucket,
-      quiet: fc.boolean(),
-      items: fc.array(fc.record({ key, version }), { minLength: 1, maxLength: 4 }),
-    }),
-  ],
-  [
-    9,
-    fc.record({
-      kind: is("copy"),
-      ...from,
-      ...where,
-      ...details,
-      replaceMetadata: fc.boolean(),
-      replaceTags: fc.boolean(),
-      condition,
-    }),
-  ],
-  [4, fc.record({ kind: is("rename"), ...where, fromKey: key, condition, sourceCondition: readCondition })],
-  [6, fc.record({ kind: is("append"), ...where, ...details, body, off: fc.constantFrom(0, 0, 0, 1) })],
-  [
-    5,
-    fc.record({
-      kind: is("tagging"),
-      ...where,
-      method: fc.constantFrom("GET" as const, "PUT" as const, "DELETE" as const),
-      version,
-      tags: details.tags,
-    }),
-  ],
-  [
-    4,
-    fc.record({
-      kind: is("versioning"),
-      bucket,
-      status: fc.constantFrom("Enabled" as const, "Suspended" as const),
-    }),
-  ],
-  [4, fc.record({ kind: is("createBucket"), bucket })],
-  [1, fc.record({ kind: is("deleteBucket"), bucket, emptied: fc.boolean() })],
-  [3, fc.record({ kind: is("createUpload"), ...where, ...details })],
-  [9, fc.record({ kind: is("part"), upload, number, body: partBody })],
-  [
-    6,
-    fc.record({
-      kind: is("copyPart"),
-      upload,
-      number,
-      ...from,
-      range: optional(fc.record({ first: offset, last: offset })),
-    }),
-  ],
-  [
-    6,
-    fc.record({
-      kind: is("complete"),
-      upload,
-      how: fc.constantFrom("all", "all", "all", "last", "wrongEtag", "unordered", "missing", "none"),
-      condition,
-    }),
-  ],
-  [1, fc.record({ kind: is("abort"), upload })],
-  [2, fc.record({ kind: is("listParts"), upload })],
-  [1, fc.record({ kind: is("listUploads"), bucket })],
-  [
-    10,
-    fc.record({
-      kind: is("list"),
-      bucket,
-      how: fc.constantFrom("V2" as const, "V1" as const, "versions" as const),
-      prefix: fc.integer({ min: 0, max: PREFIXES.length - 1 }),
-      delimited: fc.boolean(),
-      pageMax: fc.constantFrom(1000, 1, 2, 3),
-      after: optional(key),
-    }),
-  ],
-  [1, fc.record({ kind: is("restart") })],
-];
-
-const operation = fc.oneof(...weighted.map(([weight, arbitrary]) => ({ weight, arbitrary })));
-
-/** A run of that many operations; a shrunk one has gaps. */
-export function runOf(length: number): fc.Arbitrary<readonly (Operation | undefined)[]> {
-  // Generated almost never, an absent operation is what any other one shrinks to first.
-  const step = fc.option(operation, { nil: undefined, freq: 10_000 });
-  return fc.array(step, { minLength: length, maxLength: length });
-}

@@ -2,90 +2,29 @@
  * S3 as AWS documents it, in maps and lists and nothing else: what each request may be answered, and what is
  * there afterwards. It imports nothing of the store. Where several refusals apply at once, AWS does not say
  * which comes first: any of them is right. ETags and version ids that only the server can know are learned
- * from its answers, and have to stay.
+ * from its answers, and have to stay. Uploads are in reference-uploads.ts.
  */
 import { createHash } from "node:crypto";
+import type { Answer, BatchAnswer, BatchStep, Bucket, Condition, Details, Listed } from "./vocabulary.ts";
+import type { Place, Tags, Version, VersionPlace } from "./vocabulary.ts";
 
-export type Tags = readonly (readonly [string, string])[];
-
-/** What the writer of an object says about it. */
-export type Details = {
-  readonly contentType: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tags: Tags;
-};
-
-export type Version = {
-  readonly isMarker: boolean;
-  readonly body: Buffer;
-  details: Details;
-  /** Without quotes; `undefined` until an answer has told. */
-  etag: string | undefined;
-  /** Likewise; that of the null version is "null". */
-  name: string | undefined;
-  lastModified: string | undefined;
-};
-
-export type Part = { readonly body: Buffer; etag: string | undefined };
-
-export type Upload = {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly details: Details;
-  readonly parts: Map<number, Part>;
-  /** The server's, from its answer. */
-  id: string;
-  state: "open" | "completed" | "aborted";
-};
-
-export type Bucket = {
-  versioning: "never" | "Enabled" | "Suspended";
-  /** The newest first; no key is there without a version. */
-  readonly keys: Map<string, Version[]>;
-};
-
-export type Condition =
-  | { readonly kind: "none" }
-  | { readonly kind: "absent" }
-  /** `*` is any. */
-  | { readonly kind: "match"; readonly etag: string }
-  | { readonly kind: "differ"; readonly etag: string };
-
-export type Answer =
-  | {
-      readonly kind: "done";
-      /** Named by x-amz-version-id, where there is versioning. */
-      readonly version?: Version | undefined;
-      /** Of a copy's source. */
-      readonly source?: Version | undefined;
-      readonly upload?: Upload;
-      readonly part?: Part;
-    }
-  | { readonly kind: "refused"; readonly codes: readonly string[]; readonly marker?: Version | undefined }
-  /** AWS leaves open whether it is done once more or refused; nothing changes either way. */
-  | { readonly kind: "idle"; readonly codes: readonly string[] };
-
-export type Place = { readonly bucket: string; readonly key: string };
-/** Without a name: the current one. */
-export type VersionPlace = Place & { readonly name: string | undefined };
-
-export type Listed = { readonly key: string; readonly version: Version; readonly isLatest: boolean };
-
-const PART_BYTES_MIN = 5 * 1024 * 1024;
 const NOTHING: Details = { contentType: "", metadata: {}, tags: [] };
 
-export function md5(...pieces: readonly Buffer[]): string {
-  const hash = createHash("md5");
-  for (const piece of pieces) hash.update(piece);
-  return hash.digest("hex");
+const digests = new WeakMap<Buffer, string>();
+
+/** Large bodies come again and again. */
+export function md5(body: Buffer): string {
+  const known = digests.get(body) ?? createHash("md5").update(body).digest("hex");
+  digests.set(body, known);
+  return known;
 }
 
-function refused(codes: readonly string[], marker?: Version): Answer {
+export function refused(codes: readonly string[], marker?: Version): Answer {
   return { kind: "refused", codes, marker };
 }
 
 /** What speaks against a write or a removal of what stands there. */
-function against(condition: Condition, object: Version | undefined): readonly string[] {
+export function against(condition: Condition, object: Version | undefined): readonly string[] {
   switch (condition.kind) {
     case "none":
       return [];
@@ -101,9 +40,14 @@ function against(condition: Condition, object: Version | undefined): readonly st
   }
 }
 
+/** Of what was put together from parts the ETag may become that of the whole or stay. */
+function copyOf({ body, etag, details }: Version): Omit<Version, "name" | "isMarker"> {
+  const isPlain = body.length <= 65_536 || etag === md5(body);
+  return { body, details, etag: isPlain ? md5(body) : undefined, lastModified: undefined };
+}
+
 export class ReferenceModel {
   readonly #buckets = new Map<string, Bucket>();
-  readonly uploads: Upload[] = [];
 
   bucket(name: string): Bucket | undefined {
     return this.#buckets.get(name);
@@ -140,6 +84,11 @@ export class ReferenceModel {
     return this.#buckets.get(bucket)?.keys.get(key)?.[0];
   }
 
+  /** Of the versions of a key, as far as they are known. */
+  namesAt({ bucket, key }: Place): readonly string[] {
+    return this.#versions(bucket, key).flatMap(({ name }) => name ?? []);
+  }
+
   /** The object that a request is about, or why there is none. */
   find({ bucket, key, name }: VersionPlace): Version | Answer {
     if (!this.#buckets.has(bucket)) return refused(["NoSuchBucket"]);
@@ -171,7 +120,7 @@ export class ReferenceModel {
     return version;
   }
 
-  #write(place: Place, made: Omit<Version, "name" | "isMarker">, condition: Condition): Answer {
+  write(place: Place, made: Omit<Version, "name" | "isMarker">, condition: Condition): Answer {
     const bucket = this.#buckets.get(place.bucket);
     if (bucket === undefined) return refused(["NoSuchBucket"]);
     const codes = against(condition, this.current(place));
@@ -180,7 +129,7 @@ export class ReferenceModel {
   }
 
   put(place: Place, body: Buffer, details: Details, condition: Condition): Answer {
-    return this.#write(place, { body, details, etag: md5(body), lastModified: undefined }, condition);
+    return this.write(place, { body, details, etag: md5(body), lastModified: undefined }, condition);
   }
 
   /** Behind what is there, of which everything else stays; AWS promises nothing about the ETag. */
@@ -190,7 +139,7 @@ export class ReferenceModel {
     if ((old?.body.length ?? 0) !== offset) return refused(["InvalidWriteOffset"]);
     const whole = Buffer.concat([old?.body ?? Buffer.alloc(0), body]);
     const made = { body: whole, details: old?.details ?? details, etag: undefined, lastModified: undefined };
-    return this.#write(place, made, { kind: "none" });
+    return this.write(place, made, { kind: "none" });
   }
 
   delete(place: Place, condition: Condition): Answer {
@@ -217,6 +166,57 @@ export class ReferenceModel {
     return { kind: "done", version };
   }
 
+  /** A condition on a named version is nothing that AWS compares. */
+  deleteAny(place: VersionPlace, condition: Condition): Answer {
+    const { name } = place;
+    if (name === undefined) return this.delete(place, condition);
+    if (condition.kind === "none") return this.deleteVersion({ ...place, name });
+    return refused(this.#buckets.has(place.bucket) ? ["NotImplemented"] : ["NotImplemented", "NoSuchBucket"]);
+  }
+
+  /** Each step meets what those before it leave. */
+  batch(bucketName: string, steps: readonly BatchStep[]): BatchAnswer {
+    const bucket = this.#buckets.get(bucketName);
+    if (bucket === undefined) return { kind: "noSuchBucket" };
+    const before = new Map(bucket.keys);
+    const versions: (Version | undefined)[] = [];
+    const by: { at: number; status: number; codes: readonly string[] }[] = [];
+    for (const [at, step] of steps.entries()) {
+      const place = { bucket: bucketName, key: step.key };
+      const isSourceThere = step.op !== "copy" || this.current({ ...place, key: step.source }) !== undefined;
+      const codes = against(step.condition, this.current(place));
+      if (codes.length > 0 && by.length === 0) by.push({ at, status: 412, codes });
+      if (!isSourceThere) by.push({ at, status: 409, codes: ["NoSuchKey"] });
+      // Those behind a refusal are looked at for the sources of copies, which may be missed first.
+      if (!isSourceThere) break;
+      versions.push(this.#step(bucket, place, step));
+    }
+    if (by.length === 0) return { kind: "done", versions };
+    bucket.keys.clear();
+    for (const [key, those] of before) bucket.keys.set(key, those);
+    return { kind: "refused", by };
+  }
+
+  #step(bucket: Bucket, place: Place, step: BatchStep): Version | undefined {
+    switch (step.op) {
+      case "put": {
+        const { body } = step;
+        const made = { isMarker: false, body, etag: md5(body), lastModified: undefined };
+        return this.#add(bucket, place.key, { ...made, details: { ...step.details, tags: [] } });
+      }
+      case "copy": {
+        const source = this.current({ ...place, key: step.source });
+        return source && this.#add(bucket, place.key, { ...copyOf(source), isMarker: false });
+      }
+      case "delete":
+        return this.#deleteCurrent(bucket, place.key);
+      case "check":
+        return undefined;
+      default:
+        return step satisfies never;
+    }
+  }
+
   setTags(place: VersionPlace, tags: Tags): Answer {
     const found = this.find(place);
     if ("kind" in found) return found;
@@ -225,7 +225,7 @@ export class ReferenceModel {
   }
 
   /** What a copy is of. */
-  #source(place: VersionPlace, condition: Condition): Version | readonly string[] {
+  source(place: VersionPlace, condition: Condition): Version | readonly string[] {
     const found = this.find(place);
     if ("kind" in found) {
       const codes = found.kind === "refused" ? found.codes : [];
@@ -249,16 +249,13 @@ export class ReferenceModel {
     if (!this.#buckets.has(to.bucket)) codes.push("NoSuchBucket");
     const isOntoItself = from.bucket === to.bucket && from.key === to.key && from.name === undefined;
     if (isOntoItself && details.metadata === undefined) codes.push("InvalidRequest");
-    const source = this.#source(from, copy.sourceCondition);
+    const source = this.source(from, copy.sourceCondition);
     if (!("body" in source)) codes.push(...source);
     codes.push(...against(copy.condition, this.current(to)));
     if (codes.length > 0 || !("body" in source)) return refused(codes);
-    const { body } = source;
-    // Of what was put together from parts the ETag may become that of the whole or stay.
-    const isPlain = body.length <= 65_536 || source.etag === md5(body);
-    const etag = isPlain ? md5(body) : undefined;
-    const made = { body, etag, details: { ...source.details, ...details }, lastModified: undefined };
-    return { ...this.#write(to, made, copy.condition), source } as Answer;
+    const copied = copyOf(source);
+    const made = { ...copied, details: { ...copied.details, ...details } };
+    return { ...this.write(to, made, copy.condition), source } as Answer;
   }
 
   /** The object under another name, in one step: all that it is stays, its date too. */
@@ -273,95 +270,13 @@ export class ReferenceModel {
     const bucket = this.#buckets.get(name);
     if (bucket === undefined) return refused(["NoSuchBucket"]);
     const codes: string[] = fromKey === key ? ["InvalidRequest"] : [];
-    const source = this.#source({ bucket: name, key: fromKey, name: undefined }, rename.sourceCondition);
+    const source = this.source({ bucket: name, key: fromKey, name: undefined }, rename.sourceCondition);
     if (!("body" in source)) codes.push(...source);
     codes.push(...against(rename.condition, this.current({ bucket: name, key })));
     if (codes.length > 0 || !("body" in source)) return refused(codes);
     const version = this.#add(bucket, key, source);
     this.#deleteCurrent(bucket, fromKey);
     return { kind: "done", version };
-  }
-
-  createUpload(place: Place, details: Details): Answer {
-    const bucket = this.#buckets.get(place.bucket);
-    if (bucket === undefined) return refused(["NoSuchBucket"]);
-    const { key } = place;
-    const upload: Upload = { bucket, key, details, parts: new Map(), id: "", state: "open" };
-    this.uploads.push(upload);
-    return { kind: "done", upload };
-  }
-
-  /** Why an upload does not take anything. */
-  refusalOf(place: Place, upload: Upload): readonly string[] {
-    const bucket = this.#buckets.get(place.bucket);
-    if (bucket === undefined) return ["NoSuchBucket"];
-    return bucket === upload.bucket && upload.state === "open" ? [] : ["NoSuchUpload"];
-  }
-
-  putPart(place: Place, upload: Upload, number: number, part: Part): Answer {
-    const codes = this.refusalOf(place, upload);
-    if (codes.length > 0) return refused(codes);
-    upload.parts.set(number, part);
-    return { kind: "done", part };
-  }
-
-  copyPart(
-    place: Place,
-    upload: Upload,
-    number: number,
-    copy: {
-      readonly from: VersionPlace;
-      readonly sourceCondition: Condition;
-      /** The last is included. */
-      readonly range: { readonly first: number; readonly last: number } | undefined;
-    },
-  ): Answer {
-    const { range } = copy;
-    const codes = [...this.refusalOf(place, upload)];
-    if (range !== undefined && range.last < range.first) codes.push("InvalidArgument");
-    const source = this.#source(copy.from, copy.sourceCondition);
-    if (!("body" in source)) return refused([...codes, ...source]);
-    if (range !== undefined && range.last >= source.body.length)
-      codes.push("InvalidArgument", "InvalidRange");
-    if (codes.length > 0) return refused(codes);
-    const body = range === undefined ? source.body : source.body.subarray(range.first, range.last + 1);
-    const part = { body, etag: body.length <= 65_536 ? md5(body) : undefined };
-    upload.parts.set(number, part);
-    return { kind: "done", part, source };
-  }
-
-  complete(
-    place: Place,
-    upload: Upload,
-    named: readonly { readonly number: number; readonly etag: string }[],
-    condition: Condition,
-  ): Answer {
-    const codes: string[] = [];
-    if (named.length === 0) codes.push("MalformedXML");
-    if (named.some(({ number }, at) => number <= (named[at - 1]?.number ?? 0)))
-      codes.push("InvalidPartOrder");
-    const isRepeated = upload.state === "completed" && this.#buckets.get(place.bucket) === upload.bucket;
-    const parts = named.map(({ number }) => upload.parts.get(number));
-    if (parts.some((part, at) => part?.etag !== named[at]?.etag)) codes.push("InvalidPart");
-    const isSmall = (part: Part | undefined): boolean => (part?.body.length ?? 0) < PART_BYTES_MIN;
-    if (parts.slice(0, -1).some(isSmall)) codes.push("EntityTooSmall");
-    codes.push(...this.refusalOf(place, upload), ...against(condition, this.current(place)));
-    if (isRepeated) return { kind: "idle", codes };
-    if (codes.length > 0) return refused(codes);
-    upload.state = "completed";
-    const body = Buffer.concat(parts.map((part) => part?.body ?? Buffer.alloc(0)));
-    const digests = named.map(({ etag }) => Buffer.from(etag, "hex"));
-    const etag = `${md5(...digests)}-${named.length}`;
-    return this.#write(place, { body, details: upload.details, etag, lastModified: undefined }, condition);
-  }
-
-  abort(place: Place, upload: Upload): Answer {
-    const codes = this.refusalOf(place, upload);
-    if (codes.length > 0) {
-      return upload.state === "open" ? refused(codes) : { kind: "idle", codes };
-    }
-    upload.state = "aborted";
-    return { kind: "done" };
   }
 
   /** Every version, by key in the order of UTF-8, and of a key the newest first. */

@@ -5,7 +5,7 @@
 import type { Slice } from "./compare.ts";
 import { BUCKETS, KEYS } from "./operations.ts";
 import type { BodyPick, Condition as Picked, Operation, RangePick, Where } from "./operations.ts";
-import type { Condition, Details, Place, Tags, Upload, Version } from "./reference-model.ts";
+import type { Condition, Details, Place, Tags, Upload, Version } from "./vocabulary.ts";
 import { percentEncode } from "./s3-client.ts";
 
 /** Of nothing. */
@@ -69,6 +69,8 @@ export function conditionOf(picked: Picked, object: Version | undefined): Condit
       return { kind: "match", etag: "*" };
     case "differ":
       return { kind: "differ", etag };
+    case "unlike":
+      return { kind: "differ", etag: NO_ETAG };
     default:
       return picked satisfies never;
   }

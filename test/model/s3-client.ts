@@ -54,6 +54,8 @@ const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256"
 const sha256 = (data: string | Buffer): string => createHash("sha256").update(data).digest("hex");
 
 export class S3Client {
+  /** Of the latest answer. */
+  lastStatus = 0;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   #to: Endpoint;
   #signingKey: { readonly day: string; readonly key: Buffer } | undefined;
@@ -92,6 +94,7 @@ export class S3Client {
         response.on("error", reject);
         response.on("end", () => {
           const { statusCode: status = 0 } = response;
+          this.lastStatus = status;
           const received = response.headers as Readonly<Record<string, string | undefined>>;
           resolve({ status, headers: received, body: Buffer.concat(pieces) });
         });

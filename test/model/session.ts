@@ -5,7 +5,8 @@ import { sameEtag, sameNames, sameRefusal, same, unquote } from "./compare.ts";
 import type { Asked } from "./compare.ts";
 import type { CopyFrom, VersionPick } from "./operations.ts";
 import { ReferenceModel } from "./reference-model.ts";
-import type { Answer, Condition, Place, Version } from "./reference-model.ts";
+import { ReferenceUploads } from "./reference-uploads.ts";
+import type { Answer, Condition, Place, Upload, Version } from "./vocabulary.ts";
 import { conditionHeaders, conditionOf, placeOf } from "./requests.ts";
 import type { Headers } from "./requests.ts";
 import { encodePath, textOf } from "./s3-client.ts";
@@ -17,7 +18,9 @@ const NTH_OF_NONE = 7;
 
 export class Session {
   readonly model = new ReferenceModel();
+  readonly uploads = new ReferenceUploads(this.model);
   readonly client: S3Client;
+  readonly #places = new Map<Upload, Place>();
   /** Names of all versions that a key ever had. */
   readonly #history = new Map<string, string[]>();
 
@@ -33,10 +36,20 @@ export class Session {
     return (this.model.bucket(bucket)?.versioning ?? "never") !== "never";
   }
 
+  began(upload: Upload, place: Place): void {
+    this.#places.set(upload, place);
+  }
+
+  placeOfUpload(upload: Upload | undefined): Place | undefined {
+    return upload && this.#places.get(upload);
+  }
+
   versionName({ bucket, key }: Place, pick: VersionPick): string | undefined {
     if (pick === undefined || pick === "null") return pick;
-    const names = this.#history.get(`${bucket}/${key}`) ?? [];
-    return pick.nth === NTH_OF_NONE ? NO_VERSION : names[pick.nth % names.length];
+    if (pick.nth === NTH_OF_NONE) return NO_VERSION;
+    const there = this.model.namesAt({ bucket, key });
+    const names = pick.nth % 2 === 0 ? there : (this.#history.get(`${bucket}/${key}`) ?? []);
+    return names[pick.nth % names.length];
   }
 
   /** What nearly all requests have in common; `undefined` when it was refused, as it should be. */

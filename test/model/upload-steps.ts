@@ -4,7 +4,7 @@
 import { Difference, same, sameRefusal, unquote } from "./compare.ts";
 import { BUCKETS } from "./operations.ts";
 import type { Operation } from "./operations.ts";
-import type { Answer, Place, Upload } from "./reference-model.ts";
+import type { Answer, Place, Upload, VersionPlace } from "./vocabulary.ts";
 import { bodyOf, conditionHeaders, conditionOf, detailsOf, headersOf } from "./requests.ts";
 import { namedParts, placeOf } from "./requests.ts";
 import { elementsOf, textOf } from "./s3-client.ts";
@@ -14,7 +14,6 @@ type Of<Kind extends Operation["kind"]> = Extract<Operation, { readonly kind: Ki
 
 export class UploadSteps {
   readonly #session: Session;
-  readonly #places = new Map<Upload, Place>();
 
   constructor(session: Session) {
     this.#session = session;
@@ -23,7 +22,7 @@ export class UploadSteps {
   async createUpload(operation: Of<"createUpload">): Promise<void> {
     const place = placeOf(operation);
     const details = detailsOf(operation);
-    const answer = this.#session.model.createUpload(place, details);
+    const answer = this.#session.uploads.createUpload(place, details);
     const headers = headersOf(details);
     const asked = await this.#session.ask({ method: "POST", ...place, query: { uploads: "" }, headers });
     if (sameRefusal(asked, answer, false) || answer.kind !== "done") return;
@@ -31,13 +30,13 @@ export class UploadSteps {
     const id = textOf(asked.reply.body.toString("utf8"), "UploadId");
     if (answer.upload === undefined || id === undefined) throw new Difference(asked, "UploadId", id, "an id");
     answer.upload.id = id;
-    this.#places.set(answer.upload, place);
+    this.#session.began(answer.upload, place);
   }
 
   /** Of those that were begun, the newest first. */
   #upload(at: number): { readonly upload: Upload; readonly place: Place } | undefined {
-    const upload = this.#session.model.uploads.at(-1 - at);
-    const place = upload && this.#places.get(upload);
+    const upload = this.#session.uploads.all.at(-1 - at);
+    const place = this.#session.placeOfUpload(upload);
     return upload && place && { upload, place };
   }
 
@@ -47,7 +46,7 @@ export class UploadSteps {
     const { upload, place } = picked;
     const { number } = operation;
     const body = bodyOf(operation.body);
-    const answer = this.#session.model.putPart(place, upload, number, { body, etag: undefined });
+    const answer = this.#session.uploads.putPart(place, upload, number, { body, etag: undefined });
     const query = { uploadId: upload.id, partNumber: String(number) };
     await this.#session.written({ method: "PUT", ...place, query, body }, answer);
   }
@@ -56,14 +55,15 @@ export class UploadSteps {
     const picked = this.#upload(operation.upload);
     if (picked === undefined) return;
     const { upload, place } = picked;
-    const { number, range } = operation;
+    const { number } = operation;
     const source = this.#session.copySource(operation);
+    const range = operation.range && this.#quarters(operation.range, source.from);
     const query = { uploadId: upload.id, partNumber: String(number) };
     const headers = {
       ...source.headers,
       "x-amz-copy-source-range": range && `bytes=${range.first}-${range.last}`,
     };
-    const answer = this.#session.model.copyPart(place, upload, number, { ...source, range });
+    const answer = this.#session.uploads.copyPart(place, upload, number, { ...source, range });
     const asked = await this.#session.expect(
       { method: "PUT", ...place, query, headers },
       answer,
@@ -71,6 +71,17 @@ export class UploadSteps {
       source.from,
     );
     if (asked !== undefined) this.#session.sameXmlEtag(asked, answer);
+  }
+
+  #quarters(
+    quarters: { readonly from: number; readonly to: number },
+    source: VersionPlace,
+  ): { readonly first: number; readonly last: number } {
+    const found = this.#session.model.find(source);
+    const size = "kind" in found ? 0 : found.body.length;
+    const beyond = quarters.to > 4 ? 10 : 0;
+    const last = Math.max(0, Math.ceil((size * Math.min(quarters.to, 4)) / 4) - 1);
+    return { first: Math.floor((size * quarters.from) / 4), last: last + beyond };
   }
 
   async complete(operation: Of<"complete">): Promise<void> {
@@ -83,7 +94,7 @@ export class UploadSteps {
       ({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag></Part>`,
     );
     const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
-    const answer = this.#session.model.complete(place, upload, named, condition);
+    const answer = this.#session.uploads.complete(place, upload, named, condition);
     const call = {
       method: "POST",
       ...place,
@@ -99,7 +110,7 @@ export class UploadSteps {
     const picked = this.#upload(operation.upload);
     if (picked === undefined) return;
     const { upload, place } = picked;
-    const answer = this.#session.model.abort(place, upload);
+    const answer = this.#session.uploads.abort(place, upload);
     await this.#session.expect({ method: "DELETE", ...place, query: { uploadId: upload.id } }, answer, 204);
   }
 
@@ -107,7 +118,7 @@ export class UploadSteps {
     const picked = this.#upload(operation.upload);
     if (picked === undefined) return;
     const { upload, place } = picked;
-    const codes = this.#session.model.refusalOf(place, upload);
+    const codes = this.#session.uploads.refusalOf(place, upload);
     const answer: Answer = codes.length > 0 ? { kind: "refused", codes } : { kind: "done" };
     const asked = await this.#session.ask({ method: "GET", ...place, query: { uploadId: upload.id } });
     if (sameRefusal(asked, answer, false)) return;
@@ -129,7 +140,7 @@ export class UploadSteps {
     const shown = elementsOf(asked.reply.body.toString("utf8"), "Upload").map(
       (upload) => `${textOf(upload, "Key")} ${textOf(upload, "UploadId")}`,
     );
-    const open = this.#session.model.uploads.filter((each) => each.bucket === known && each.state === "open");
+    const open = this.#session.uploads.all.filter((each) => each.bucket === known && each.state === "open");
     same(asked, "the uploads", shown.toSorted(), open.map(({ key, id }) => `${key} ${id}`).toSorted());
   }
 }
