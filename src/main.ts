@@ -6,6 +6,7 @@
 import { cpus } from "node:os";
 import { directoryStorage } from "./adapters/directory-storage.ts";
 import { jsonLogger } from "./adapters/json-logger.ts";
+import { ScratchDirectory } from "./adapters/scratch-directory.ts";
 import { formatAddress } from "./config/address.ts";
 import type { Config } from "./config/config.ts";
 import { reportLines } from "./replica/salvage-report.ts";
@@ -93,5 +94,8 @@ Metrics at ${admin}/-/metrics. Stop with Ctrl-C.
 
 /** `thermocline verify`: reads everything there is, without a server. */
 export async function runVerify(config: Config): Promise<{ ok: boolean; lines: readonly string[] }> {
-  return await verifyStore({ ...directoryStorage(), directory: config.dataDir });
+  const { dataDir: directory } = config;
+  const storage = directoryStorage();
+  const makeScratch = () => ScratchDirectory.make(storage.disk, directory);
+  return await verifyStore({ ...storage, directory, makeScratch });
 }

@@ -6,7 +6,6 @@
 import { BusyError, OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import { logIndex } from "../base/units.ts";
 import { systemErrorCode } from "../ports/disk.ts";
-import type { DirectoryLock } from "../ports/disk.ts";
 import type { Scratch } from "../ports/scratch.ts";
 import { AckedFile } from "../store/acked-file.ts";
 import { NO_FLOOR, readFloor } from "../store/floor-file.ts";
@@ -15,6 +14,7 @@ import { SegmentFiles } from "../store/segment-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import { readNodeFile, refuseOther } from "./node-file.ts";
 import { ReadOnlyLog } from "./read-only-log.ts";
+import { takeReadersLock } from "./readers-lock.ts";
 import type { LostEntries, LogDamage, SalvageReport } from "./salvage-report.ts";
 import { salvageState } from "./salvage-state.ts";
 import type { SalvagedState, SalvageStateOptions } from "./salvage-state.ts";
@@ -50,7 +50,7 @@ export async function openSalvage(options: SalvageOptions): Promise<SalvageNode>
     for (const step of undo.splice(0)) await step();
   };
   try {
-    const { lock, note } = await takeLock(options, scratch);
+    const { lock, note } = await takeReadersLock(scratch, directory);
     if (lock !== undefined) undo.unshift(() => lock.release());
     const files = new SegmentFiles(disk, `${directory}/log`);
     undo.unshift(() => files.close());
@@ -142,20 +142,6 @@ async function told<Result>(notes: string[], read: () => Promise<Result>): Promi
     notes.push((error as Error).message.replace(OR_SALVAGE, "").replace(/[,;] $/, ""));
     return undefined;
   }
-}
-
-async function takeLock(
-  { directory }: SalvageOptions,
-  scratch: Scratch,
-): Promise<{ readonly lock?: DirectoryLock; readonly note?: string }> {
-  const taken = await scratch.lock(directory);
-  if (taken.kind === "busy") {
-    throw new RefusedError(`another process uses ${directory}: stop it first, it may still write`);
-  }
-  if (taken.kind === "held") return { lock: taken.lock };
-  return {
-    note: `the directory could not be locked (${taken.reason}): start no other server on it meanwhile`,
-  };
 }
 
 type Findings = {

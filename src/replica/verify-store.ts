@@ -1,12 +1,14 @@
 /**
- * `thermocline verify`: holds a whole data directory against its own checksums, offline. It needs the
- * directory's lock, so that nothing moves meanwhile, and repairs nothing: it says what is damaged and what
- * the next start will do about it.
+ * `thermocline verify`: holds a whole data directory against its own checksums, offline. It takes the
+ * directory's lock, so that nothing moves meanwhile, and repairs nothing, nor writes anything into the
+ * directory: the index is opened as a shadow. It says what is damaged and what the next start will do about
+ * it.
  */
 import { DamageError, RefusedError } from "../base/errors.ts";
-import { systemErrorCode } from "../ports/disk.ts";
+import { isOutOfSpace, systemErrorCode } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { IndexStore } from "../ports/index-store.ts";
+import type { Scratch } from "../ports/scratch.ts";
 import { AckedFile } from "../store/acked-file.ts";
 import { NO_FLOOR, readFloor } from "../store/floor-file.ts";
 import type { Floor } from "../store/floor-file.ts";
@@ -17,6 +19,7 @@ import { scanSnapshot } from "../store/snapshot-file.ts";
 import { SNAPSHOTS_NAME, listSnapshots } from "../store/snapshot-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import { readNodeFile } from "./node-file.ts";
+import { takeReadersLock } from "./readers-lock.ts";
 import { verifyIndex } from "./verify-index.ts";
 import { verifyLog } from "./verify-log.ts";
 
@@ -24,6 +27,8 @@ export type VerifyOptions = {
   readonly disk: Disk;
   readonly directory: string;
   readonly openIndexStore: (path: string) => Promise<IndexStore>;
+  /** Taken away again at the end. */
+  readonly makeScratch: () => Promise<Scratch>;
 };
 
 export type VerifyReport = { readonly ok: boolean; readonly lines: readonly string[] };
@@ -32,17 +37,20 @@ export type VerifyReport = { readonly ok: boolean; readonly lines: readonly stri
 export async function verifyStore(options: VerifyOptions): Promise<VerifyReport> {
   const { disk, directory } = options;
   const node = await readNodeFile(disk, directory);
-  const lock = await disk.lock(`${directory}/lock`);
-  if (lock === undefined) throw new RefusedError(`a process uses ${directory}: stop it first`);
+  const scratch = await options.makeScratch();
+  const undo = [() => scratch.remove()];
   try {
+    const { lock, note } = await takeReadersLock(scratch, directory);
+    if (lock !== undefined) undo.unshift(() => lock.release());
     const lines = [`node ${node.nodeId} of cluster ${node.clusterId}, data format ${node.format}`];
+    if (note !== undefined) lines.push(note);
     const log = await verifyMarks(options, lines);
-    const problems = [...log.problems, ...(await verifyRows(options, log, lines))];
+    const problems = [...log.problems, ...(await verifyRows(options, { log, scratch }, lines))];
     lines.push(...problems.map((problem) => `DAMAGED ${problem}`));
     lines.push(problems.length === 0 ? "everything matches" : `${problems.length} problems`);
     return { ok: problems.length === 0, lines };
   } finally {
-    await lock.release();
+    for (const step of undo) await step();
   }
 }
 
@@ -122,18 +130,20 @@ async function read<Value>(
 
 async function verifyRows(
   options: VerifyOptions,
-  { entries: logEntries, floor, snapshotIndex }: LogFindings,
+  { log, scratch }: { readonly log: LogFindings; readonly scratch: Scratch },
   lines: string[],
 ): Promise<readonly string[]> {
   const { disk, directory } = options;
+  const { entries: logEntries, floor, snapshotIndex } = log;
   const source = floor.segmentId === 0 ? "the log" : "a snapshot and the log";
   const hint = `the next start makes the index again from ${source}`;
   const table = await checkTables(disk, `${directory}/index`);
   if (table !== undefined) return [`index: ${table}; ${hint}`];
   let store: IndexStore;
   try {
-    store = await options.openIndexStore(`${directory}/index`);
+    store = await options.openIndexStore(await scratch.shadowIndex(`${directory}/index`));
   } catch (error) {
+    if (isOutOfSpace(error)) throw error;
     return [`index: it does not open (${String(error)}); ${hint}`];
   }
   const files = new SegmentFiles(disk, `${directory}/log`);

@@ -5,13 +5,11 @@
  * changes nothing.
  */
 import { cp, open, readdir, rm, stat } from "node:fs/promises";
-import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
-import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { RefusedError } from "../../src/base/errors.ts";
-import { verifyStore } from "../../src/replica/verify-store.ts";
 import { readTrailer, TRAILER_BYTES } from "../../src/segment/footer.ts";
 import { SEGMENT_HEAD_BYTES } from "../../src/segment/segment-head.ts";
 import { SimRandom } from "../sim/sim-random.ts";
+import { verifyDirectory } from "../support/verify-directory.ts";
 import { judgeSalvage } from "./judge-salvage.ts";
 import { fillDirectory, judge, scratchDirectory } from "./real-directory.ts";
 import type { Judgement } from "./real-directory.ts";
@@ -92,8 +90,7 @@ function mustBeNamed(place: string): boolean {
 /** Whether `verify` finds everything in order. */
 async function verifies(directory: string): Promise<boolean> {
   try {
-    const openIndexStore = (path: string) => LevelIndexStore.open(path);
-    const { ok } = await verifyStore({ disk: new NodeDisk(), directory, openIndexStore });
+    const { ok } = await verifyDirectory(directory);
     return ok;
   } catch (error) {
     if (error instanceof RefusedError) return false;

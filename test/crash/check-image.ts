@@ -9,6 +9,7 @@ import { verifyStore } from "../../src/replica/verify-store.ts";
 import type { Service } from "../../src/service/api.ts";
 import { SimClock } from "../sim/sim-clock.ts";
 import type { SimDisk } from "../sim/sim-disk.ts";
+import { inPlaceScratch } from "../sim/in-place-scratch.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { SimIndexStore } from "../sim/sim-index-store.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
@@ -104,7 +105,9 @@ async function unreaped(node: StorageNode): Promise<readonly string[]> {
 async function verify(disk: SimDisk): Promise<readonly string[]> {
   try {
     const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
-    const { lines } = await verifyStore({ disk, directory: SIM_DIRECTORY, openIndexStore });
+    const makeScratch = () => Promise.resolve(inPlaceScratch(disk));
+    const options = { disk, directory: SIM_DIRECTORY, openIndexStore, makeScratch };
+    const { lines } = await verifyStore(options);
     return lines.filter((line) => line.startsWith("DAMAGED"));
   } catch (error) {
     // Of a first start that was cut off before it had said whose directory this is.

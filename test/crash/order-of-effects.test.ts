@@ -3,11 +3,9 @@
  */
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
-import { NodeDisk } from "../../src/adapters/node-disk.ts";
-import { verifyStore } from "../../src/replica/verify-store.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import { openStore, temporaryDirectory } from "../support/open-store.ts";
+import { verifyDirectory } from "../support/verify-directory.ts";
 import { fillDirectory } from "./real-directory.ts";
 import { md5 } from "./recorded-client.ts";
 import { SimWorld } from "./sim-world.ts";
@@ -142,8 +140,7 @@ test("verify finds nothing in directories to which nothing happened", { timeout:
   for (const seed of ["a", "b", "c"]) {
     await using directory = await temporaryDirectory();
     const filled = await fillDirectory(`${directory.path}/data`, seed);
-    const openIndexStore = (path: string) => LevelIndexStore.open(path);
-    const report = await verifyStore({ disk: new NodeDisk(), directory: filled.path, openIndexStore });
+    const report = await verifyDirectory(filled.path);
     expect(report.lines.filter((line) => line.startsWith("DAMAGED"))).toEqual([]);
     expect(report.ok).toBe(true);
   }

@@ -15,6 +15,7 @@ import { patternBytes } from "../segment/records.ts";
 import { put } from "../service/service-world.ts";
 import { append, flipBit } from "../store/bytes-of-files.ts";
 import { openStore, temporaryDirectory } from "../support/open-store.ts";
+import { verifyDirectory } from "../support/verify-directory.ts";
 import {
   HINT,
   segmentsOf,
@@ -206,6 +207,7 @@ describe("the directory", () => {
       await using other = holder(world.directory);
       expect(await other.said).toBe("open\n");
       await expect(salvage(world.directory)).rejects.toThrow("another process uses");
+      await expect(verifyDirectory(world.directory)).rejects.toThrow("another process uses");
     }
     await using salvaged = await salvage(world.directory);
     expect(salvaged.report.lost).toBeUndefined();

@@ -6,12 +6,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, cp, readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
-import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { RefusedError } from "../../src/base/errors.ts";
-import { verifyStore } from "../../src/replica/verify-store.ts";
 import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import { openStore, temporaryDirectory } from "../support/open-store.ts";
+import { verifyDirectory } from "../support/verify-directory.ts";
 import { md5 } from "./recorded-client.ts";
 import { SimWorld } from "./sim-world.ts";
 
@@ -215,8 +213,7 @@ describe("a mark that is lost", () => {
     const before = await readFile(open);
     expect(await refusal(directory.path)).toMatch(/entry \d+ in .*\.seg .*is damaged .*the mark is empty/);
     expect((await readFile(open)).equals(before)).toBe(true);
-    const openIndexStore = (path: string) => LevelIndexStore.open(path);
-    const report = await verifyStore({ disk: new NodeDisk(), directory: directory.path, openIndexStore });
+    const report = await verifyDirectory(directory.path);
     expect(report.lines.join("\n")).toMatch(/^DAMAGED .*\.seg: entry \d+ at offset/m);
   });
 

@@ -6,6 +6,7 @@ import { StoreModel } from "../crash/object-model.ts";
 import { RecordedClient } from "../crash/recorded-client.ts";
 import { SimWorld } from "../crash/sim-world.ts";
 import { OperationLog } from "../sim/disk-operation.ts";
+import { inPlaceScratch } from "../sim/in-place-scratch.ts";
 import { SimIndexStore } from "../sim/sim-index-store.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
@@ -126,7 +127,8 @@ export class SpaceWorld {
   verify(): ReturnType<typeof verifyStore> {
     const { disk } = this.machine;
     const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
-    return verifyStore({ disk, directory: SIM_DIRECTORY, openIndexStore });
+    const makeScratch = () => Promise.resolve(inPlaceScratch(disk));
+    return verifyStore({ disk, directory: SIM_DIRECTORY, openIndexStore, makeScratch });
   }
 
   /** Overwrites `keys` objects, one after the other, `times` times. */
