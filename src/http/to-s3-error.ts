@@ -4,7 +4,7 @@
  * rest is an internal error whose details belong into our log and not into the answer.
  */
 import { InvariantError } from "../base/assert.ts";
-import { BusyError, DamageError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import { BusyError, DamageError, TooLargeError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
 import { S3Error, s3Error } from "../s3/errors.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -29,6 +29,9 @@ export function toS3Error(exchange: Exchange, error: unknown): S3Error {
       message: `Please reduce your request rate: ${error.message}`,
       cause: error,
     });
+  }
+  if (error instanceof TooLargeError) {
+    return s3Error("EntityTooLarge", { message: error.message, cause: error });
   }
   if (error instanceof UnknownOutcomeError) {
     const message = `The outcome of this write is unknown, it may still take effect: ${error.message}`;

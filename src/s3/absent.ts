@@ -8,7 +8,7 @@
 
 import { s3Error } from "./errors.ts";
 import type { S3Error, S3ErrorCode } from "./errors.ts";
-import type { BucketSetting, ObjectSetting } from "./operations.ts";
+import type { AbsentBucketSetting, ObjectSetting } from "./operations.ts";
 import { document, element, escapeXml } from "./xml-write.ts";
 
 export type Owner = { readonly id: string; readonly displayName: string };
@@ -44,7 +44,7 @@ function emptyList(root: string): AbsentAnswer {
 }
 
 export type AbsentBucketSettingOptions = {
-  readonly setting: BucketSetting;
+  readonly setting: AbsentBucketSetting;
   readonly bucket: string;
   readonly owner: Owner;
   /** `?id=` names one configuration of a list instead of the list. */
@@ -57,8 +57,6 @@ export function absentBucketSetting(options: AbsentBucketSettingOptions): Absent
   switch (setting) {
     case "acl":
       return answer(privateAclXml(owner));
-    case "versioning":
-      return answer(document("VersioningConfiguration", ""));
     case "accelerate":
       return answer(document("AccelerateConfiguration", ""));
     case "logging":
@@ -103,7 +101,7 @@ const ABSENT_CODES = {
   replication: "ReplicationConfigurationNotFoundError",
   tagging: "NoSuchTagSet",
   website: "NoSuchWebsiteConfiguration",
-} as const satisfies Partial<Record<BucketSetting, S3ErrorCode>>;
+} as const satisfies Partial<Record<AbsentBucketSetting, S3ErrorCode>>;
 
 /** An object without tags has an empty set of them, unlike a bucket. */
 export function absentObjectSetting(setting: ObjectSetting, owner: Owner): AbsentAnswer {

@@ -124,13 +124,15 @@ export const BUCKET_SETTINGS = [
   "website",
 ] as const;
 export type BucketSetting = (typeof BUCKET_SETTINGS)[number];
+/** Every bucket has a versioning state, if an empty one. */
+export type AbsentBucketSetting = Exclude<BucketSetting, "versioning">;
 
 export const OBJECT_SETTINGS = ["acl", "legal-hold", "retention", "tagging"] as const;
 export type ObjectSetting = (typeof OBJECT_SETTINGS)[number];
 
 export type Route =
   | { readonly kind: "operation"; readonly name: S3Operation }
-  | { readonly kind: "absentBucketSetting"; readonly setting: BucketSetting }
+  | { readonly kind: "absentBucketSetting"; readonly setting: AbsentBucketSetting }
   | { readonly kind: "absentObjectSetting"; readonly setting: ObjectSetting }
   | { readonly kind: "refused"; readonly error: S3Error };
 
@@ -228,11 +230,16 @@ function routeBucketPost(query: QueryParameters, headers: RequestHeaders): Route
   );
 }
 
+function routeVersioning(method: string): Route {
+  if (method === "GET") return operation("GetBucketVersioning");
+  if (method === "PUT") return operation("PutBucketVersioning");
+  return settingNotImplemented(method, "versioning");
+}
+
 function routeBucket(method: string, query: QueryParameters, headers: RequestHeaders): Route {
   const setting = query.size === 0 ? undefined : findSetting(query, BUCKET_SETTING_NAMES);
-  if (setting === "versioning" && method === "GET") return operation("GetBucketVersioning");
-  if (setting === "versioning" && method === "PUT") return operation("PutBucketVersioning");
   if (setting !== undefined && method !== "HEAD") {
+    if (setting === "versioning") return routeVersioning(method);
     const built = SETTING_OPERATIONS.get(`${method} bucket ${setting}`);
     if (built !== undefined) return operation(built);
     return method === "GET"

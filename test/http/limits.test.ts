@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
-import { BusyError, DamageError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
+import { BusyError, DamageError, TooLargeError } from "../../src/base/errors.ts";
+import { UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
 import { elementOf, rawHead, send } from "./client.ts";
 import { startEdge, systemClock } from "./start-edge.ts";
 import type { LogLine, StartedEdge, StartOptions } from "./start-edge.ts";
@@ -119,6 +120,7 @@ describe("limits", () => {
 
   test.each([
     [new BusyError("the disk is full"), 503, "SlowDown", "the disk is full"],
+    [new TooLargeError("write them in smaller groups"), 400, "EntityTooLarge", "smaller groups"],
     [new UnknownOutcomeError("no leader"), 503, "ServiceUnavailable", "unknown"],
     [new UnavailableError("stopping"), 503, "ServiceUnavailable", "stopping"],
     [new Error("secret detail"), 500, "InternalError", undefined],

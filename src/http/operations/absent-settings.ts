@@ -4,7 +4,7 @@
  */
 import { absentBucketSetting, absentObjectSetting } from "../../s3/absent.ts";
 import type { AbsentAnswer } from "../../s3/absent.ts";
-import type { BucketSetting, ObjectSetting } from "../../s3/operations.ts";
+import type { AbsentBucketSetting, ObjectSetting } from "../../s3/operations.ts";
 import { answerXml } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { ownerOf } from "../owner-of.ts";
@@ -16,7 +16,7 @@ function answerAbsent(exchange: Exchange, absent: AbsentAnswer): void {
   answerXml(exchange, absent.xml);
 }
 
-export function getBucketSetting(exchange: Exchange, setting: BucketSetting): void {
+export function getBucketSetting(exchange: Exchange, setting: AbsentBucketSetting): void {
   const { name } = requireBucket(exchange);
   const hasId = exchange.target.query.has("id");
   answerAbsent(exchange, absentBucketSetting({ setting, bucket: name, owner: ownerOf(exchange), hasId }));
