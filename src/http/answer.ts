@@ -48,9 +48,7 @@ export function answer(
     headers.push("Content-Length", "0");
   }
   outgoing.writeHead(status, headers);
-  if (hasBody) outgoing.end(body);
-  else outgoing.end();
-  exchange.finish(status);
+  exchange.edge.answers.end(exchange, status, hasBody ? body : undefined);
 }
 
 export function answerXml(exchange: Exchange, xml: Uint8Array | string): void {

@@ -5,6 +5,7 @@
 import { createSigV4Caches } from "../s3/sigv4.ts";
 import type { SigV4Caches } from "../s3/sigv4.ts";
 import type { Identity, Service } from "../service/api.ts";
+import { AnswerQueue } from "./answer-queue.ts";
 import { BodyWatch } from "./body-watch.ts";
 import { CrossOriginRules } from "./cross-origin-rules.ts";
 import { Credits } from "./credits.ts";
@@ -26,6 +27,7 @@ export class Edge {
   readonly service: Service;
   readonly credits: Credits;
   readonly bodies: BodyWatch;
+  readonly answers: AnswerQueue;
   readonly stalledReaders: StalledReaders;
   readonly ids: RequestIds;
   readonly crossOrigin: CrossOriginRules;
@@ -61,6 +63,7 @@ export class Edge {
       bytesPerSecondMin: options.limits.bodyBytesPerSecondMin,
     });
     this.stalledReaders = new StalledReaders(options.clock, { safeMs: options.limits.idleTimeoutMs / 2 });
+    this.answers = new AnswerQueue(options.clock);
     this.ids = new RequestIds(options.random);
     this.crossOrigin = new CrossOriginRules(options);
     this.targets = new TargetMemo({ domain: options.domain });

@@ -50,19 +50,18 @@ function send(
   found: FoundObject,
   reply: { readonly status: number; readonly headers: string[]; readonly slice: BodySlice },
 ): void | Promise<void> {
-  const { outgoing } = exchange;
+  const { outgoing, edge } = exchange;
   const { status, headers, slice } = reply;
   if (exchange.method === "HEAD" || slice.end === slice.start) {
     outgoing.writeHead(status, headers);
-    outgoing.end();
-    return exchange.finish(status);
+    return edge.answers.end(exchange, status);
   }
   const { bytes } = found;
   // The head is written later, and a prebuilt list is then another request's.
   if (bytes === undefined) return sendBody(exchange, found, { status, slice, headers: [...headers] });
   outgoing.writeHead(status, headers);
-  outgoing.end(slice.end - slice.start === bytes.length ? bytes : bytes.subarray(slice.start, slice.end));
-  return exchange.finish(status);
+  const isWhole = slice.end - slice.start === bytes.length;
+  return edge.answers.end(exchange, status, isWhole ? bytes : bytes.subarray(slice.start, slice.end));
 }
 
 type Selection = { readonly status: number; readonly slice: BodySlice };
