@@ -4,7 +4,8 @@
  * rest is an internal error whose details belong into our log and not into the answer.
  */
 import { InvariantError } from "../base/assert.ts";
-import { BusyError, DamageError, TooLargeError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import { BusyError, DamageError, TooLargeError } from "../base/errors.ts";
+import { UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
 import { S3Error, s3Error } from "../s3/errors.ts";
 import type { Exchange } from "./exchange.ts";
 
