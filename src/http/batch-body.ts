@@ -1,7 +1,7 @@
 /**
  * The body of a batch as it arrives: one line of JSON, then the bodies that it names, one behind the other.
- * Each body gets a buffer of its own and of exactly its size, because the cache may keep it long after its
- * neighbours are gone; so nothing of the socket's memory is kept.
+ * Each body gets a buffer of its own and of exactly its size (tiny ones a part of a small one), because the
+ * cache may keep it long after its neighbours are gone; so nothing of the socket's memory is kept.
  */
 import { hash } from "node:crypto";
 import { s3Error } from "../s3/errors.ts";
@@ -27,6 +27,9 @@ export type ReceivedOperation = {
 const NEWLINE = 0x0a;
 const EMPTY = Buffer.alloc(0);
 const FIRST_BYTES = 4096;
+const TINY_BYTES_MAX = 256;
+/** Kept whole while one of the bodies in it is: little more than what is kept beside each anyway. */
+const SHARED_BYTES = 1024;
 
 function notTheSizes(message: string): S3Error {
   return s3Error("InvalidRequest", { message: `The sizes of the batch do not add up: ${message}` });
@@ -40,6 +43,8 @@ export class BatchBody {
   readonly #received: ReceivedOperation[] = [];
   #body = EMPTY;
   #filled = 0;
+  /** What is left for tiny bodies. */
+  #shared: Buffer<ArrayBuffer> = EMPTY;
 
   constructor(plan: { readonly length: number | undefined; readonly bytesMax: number }) {
     this.#plan = plan;
@@ -117,11 +122,20 @@ export class BatchBody {
       const operation = this.#operations?.[this.#received.length];
       if (operation === undefined) return;
       if (operation.kind === "put" && operation.size > 0) {
-        this.#body = Buffer.allocUnsafeSlow(operation.size);
+        this.#body = this.#allocate(operation.size);
         return;
       }
       this.#take(EMPTY);
     }
+  }
+
+  /** Tiny ones share memory a few at a time: by itself the memory of each costs more than it holds. */
+  #allocate(size: number): Buffer<ArrayBuffer> {
+    if (size > TINY_BYTES_MAX) return Buffer.allocUnsafeSlow(size);
+    if (size > this.#shared.length) this.#shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+    const bytes = this.#shared.subarray(0, size);
+    this.#shared = this.#shared.subarray(size);
+    return bytes;
   }
 
   #take(bytes: Buffer): void {
@@ -137,7 +151,7 @@ export async function receiveBatch(
   exchange: Exchange,
   plan: BodyPlan,
 ): Promise<readonly ReceivedOperation[]> {
-  const digests = new BodyDigests(plan);
+  const digests = new BodyDigests(plan, { isObject: false });
   const decoder = bodyDecoder(exchange, plan);
   const body = new BatchBody(plan);
   let bytes = 0;

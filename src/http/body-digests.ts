@@ -14,7 +14,7 @@ import type { StoredChecksum } from "../state/attributes.ts";
 import type { BodyPlan } from "./body-plan.ts";
 
 export type DigestResult = {
-  /** Hex MD5. */
+  /** Hex MD5; empty where nobody asked for it. */
   readonly etag: string;
   readonly checksum: StoredChecksum | undefined;
 };
@@ -60,25 +60,28 @@ export function digestWhole(
 /** For a body that passes by. */
 export class BodyDigests {
   readonly #plan: BodyPlan;
-  readonly #md5: Hash = createHash("md5");
+  readonly #md5: Hash | undefined;
   readonly #sha256: Hash | undefined;
   readonly #checksum: ChecksumHasher | undefined;
 
-  constructor(plan: BodyPlan) {
+  /** `isObject`: somebody asks for the ETag. */
+  constructor(plan: BodyPlan, options: { readonly isObject: boolean } = { isObject: true }) {
     this.#plan = plan;
+    const needsMd5 = options.isObject || plan.contentMd5 !== undefined;
+    this.#md5 = needsMd5 ? createHash("md5") : undefined;
     this.#sha256 = plan.sha256Hex === undefined ? undefined : createHash("sha256");
     this.#checksum = plan.algorithm === undefined ? undefined : createChecksumHasher(plan.algorithm);
   }
 
   update(bytes: Uint8Array): void {
-    this.#md5.update(bytes);
+    this.#md5?.update(bytes);
     this.#sha256?.update(bytes);
     this.#checksum?.update(bytes);
   }
 
   /** Call once, after the last byte. Throws what does not match. */
   finish(trailers: Trailers): DigestResult {
-    const etag = this.#md5.digest("hex");
+    const etag = this.#md5?.digest("hex") ?? "";
     compareMd5(this.#plan, etag);
     if (this.#sha256 !== undefined) compareSha256(this.#plan, this.#sha256.digest("hex"));
     if (this.#checksum === undefined) return { etag, checksum: undefined };

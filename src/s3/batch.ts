@@ -3,6 +3,7 @@
  * is not known is refused: whoever misspells a condition must not get a batch without one. No I/O; bodies
  * stand behind the head and are read by whoever has the socket.
  */
+import { unreachable } from "../base/assert.ts";
 import type { RequestHeaders } from "./canonical-request.ts";
 import { headerNotImplemented, s3Error } from "./errors.ts";
 import type { S3Error } from "./errors.ts";
@@ -99,7 +100,13 @@ export function wireText(value: unknown, what: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }
 
+/** Of a put that says nothing of it; always this one object. */
+export const PLAIN_METADATA = parseObjectMetadata({});
+const UNCONDITIONAL: WritePrecondition = { kind: "none" };
+const NO_TAGS: Tags = [];
+
 function metadataOf(fields: Fields, what: string): ObjectMetadata {
+  if (fields["contentType"] === undefined && fields["metadata"] === undefined) return PLAIN_METADATA;
   const headers: Record<string, string> = Object.create(null);
   const { contentType, metadata } = fields;
   if (contentType !== undefined) headers["content-type"] = wireText(contentType, `${what}.contentType`);
@@ -113,6 +120,7 @@ function metadataOf(fields: Fields, what: string): ObjectMetadata {
 }
 
 function conditionOf({ ifMatch, ifNoneMatch }: Fields, what: string): WritePrecondition {
+  if (ifMatch === undefined && ifNoneMatch === undefined) return UNCONDITIONAL;
   const headers: RequestHeaders = {
     ...(ifMatch === undefined ? {} : { "if-match": textOf(ifMatch, `${what}.ifMatch`) }),
     ...(ifNoneMatch === undefined ? {} : { "if-none-match": textOf(ifNoneMatch, `${what}.ifNoneMatch`) }),
@@ -145,26 +153,40 @@ function sizeOf(value: unknown, what: string): number {
   return value;
 }
 
+function checkFields(fields: Fields, op: keyof typeof FIELDS, what: string): void {
+  const known: readonly string[] = FIELDS[op];
+  for (const name in fields) {
+    if (!known.includes(name)) {
+      throw malformed(`${what} has a field ${JSON.stringify(name)} that ${op} has not`);
+    }
+  }
+}
+
 function operationOf(value: unknown, what: string): BatchOperation {
   const fields = asFields(value, what);
   const { op } = fields;
   if (op !== "put" && op !== "delete" && op !== "check" && op !== "copy") {
     throw malformed(`${what}.op is none of put, delete, copy and check`);
   }
-  const known: readonly string[] = FIELDS[op];
-  const unknown = Object.keys(fields).find((name) => !known.includes(name));
-  if (unknown !== undefined)
-    throw malformed(`${what} has a field ${JSON.stringify(unknown)} that ${op} has not`);
-  const at = { key: keyOf(fields["key"], `${what}.key`), condition: conditionOf(fields, what) };
+  checkFields(fields, op, what);
+  const key = keyOf(fields["key"], `${what}.key`);
+  const condition = conditionOf(fields, what);
   const tags = fields["tags"] === undefined ? undefined : tagsOf(fields["tags"], what);
-  if (op === "put") {
-    const size = sizeOf(fields["size"], what);
-    return { kind: op, ...at, size, metadata: metadataOf(fields, what), tags: tags ?? [] };
+  switch (op) {
+    case "put": {
+      const size = sizeOf(fields["size"], what);
+      return { kind: op, key, condition, size, metadata: metadataOf(fields, what), tags: tags ?? NO_TAGS };
+    }
+    case "copy":
+      return { kind: op, key, condition, source: keyOf(fields["source"], `${what}.source`), tags };
+    case "delete":
+      return { kind: op, key, condition, versionId: versionIdOf(fields, what) };
+    case "check":
+      if (condition.kind === "none") throw malformed(`${what} checks nothing`);
+      return { kind: op, key, condition };
+    default:
+      return unreachable(op);
   }
-  if (op === "copy") return { kind: op, ...at, source: keyOf(fields["source"], `${what}.source`), tags };
-  if (op === "delete") return { kind: op, ...at, versionId: versionIdOf(fields, what) };
-  if (op === "check" && at.condition.kind === "none") throw malformed(`${what} checks nothing`);
-  return { kind: op, ...at };
 }
 
 /** What becomes current behind a version that goes is known only when it has gone. */

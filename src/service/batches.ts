@@ -38,36 +38,40 @@ class Steps {
     this.#bucket = bucket;
   }
 
-  /** `false`: there is nothing to copy. */
-  async add(input: BatchInput): Promise<boolean> {
+  /** `false`: there is nothing to copy. A promise only where something has to be read. */
+  add(input: BatchInput): boolean | Promise<boolean> {
     if (input.kind === "deleteVersion") {
       const { kind, key, version } = input;
       this.list.push({ kind, bucket: this.#bucket, key, version, condition: { kind: "none" } });
       return true;
     }
     const { key, condition } = input;
-    const at = { bucket: this.#bucket, key, condition };
+    const bucket = this.#bucket;
     switch (input.kind) {
       case "put": {
         const { etag, attributes, bytes, tags } = input;
         const body = this.#parts.bodies.commandBody({ kind: "bytes", bytes });
         if (body.kind === "stored") throw new InvariantError("a body in memory was staged");
-        this.#write({ kind: "putObject", ...at, etag, attributes, body, tags: someOf(tags) });
+        this.#write({
+          kind: "putObject",
+          bucket,
+          key,
+          etag,
+          attributes,
+          body,
+          condition,
+          tags: someOf(tags),
+        });
         return true;
       }
-      case "copy": {
-        const made = this.#left.has(input.source)
-          ? this.#left.get(input.source)
-          : await this.#copyOf(input.source);
-        if (made !== undefined) this.#write({ ...made, ...at, tags: input.tags ?? made.tags });
-        return made !== undefined;
-      }
+      case "copy":
+        return this.#copy(input);
       case "delete":
-        this.list.push({ kind: "deleteObject", ...at });
+        this.list.push({ kind: "deleteObject", bucket, key, condition });
         this.#left.set(key, undefined);
         return true;
       case "check":
-        this.list.push({ kind: "checkObject", ...at });
+        this.list.push({ kind: "checkObject", bucket, key, condition });
         return true;
       default:
         return unreachable(input);
@@ -78,6 +82,12 @@ class Steps {
     this.list.push(step);
     this.#left.set(step.key, step);
     if (step.body.kind === "bytes") this.bytes += step.body.bytes.length;
+  }
+
+  async #copy({ key, condition, source, tags }: Extract<BatchInput, { kind: "copy" }>): Promise<boolean> {
+    const made = this.#left.has(source) ? this.#left.get(source) : await this.#copyOf(source);
+    if (made !== undefined) this.#write({ ...made, key, condition, tags: tags ?? made.tags });
+    return made !== undefined;
   }
 
   async #copyOf(source: string): Promise<Write | undefined> {
@@ -117,7 +127,9 @@ export class Batches implements BatchService {
   async #attempt({ bucket, operations, bytesMax }: Input): Promise<BatchOutcome | undefined> {
     const steps = new Steps(this.#parts, bucket);
     for (const [at, operation] of operations.entries()) {
-      if (!(await steps.add(operation))) return { kind: "refused", at, reason: "noSuchSource" };
+      const added = steps.add(operation);
+      if (!(typeof added === "boolean" ? added : await added))
+        return { kind: "refused", at, reason: "noSuchSource" };
       if (steps.bytes > bytesMax) return { kind: "tooLarge", at };
     }
     const result = await this.#parts.log.propose({ kind: "batch", steps: steps.list });

@@ -1,7 +1,9 @@
 /**
- * `npm run bench [-- NAME ...]`: prints one table. Groups: engine, sustained, http, list, large, upload. HTTP
- * groups need `wrk` on the PATH (a client that costs less than the server); nothing here is a gate.
+ * `npm run bench [-- NAME ...]`: prints one table. Groups: engine, sustained, http, list, large, upload,
+ * batch. HTTP groups need `wrk` on the PATH (a client that costs less than the server); nothing here is a
+ * gate.
  */
+import { benchBatch } from "./batch.ts";
 import { benchEngine, benchSustained } from "./engine.ts";
 import { benchHttp } from "./http.ts";
 import { benchLarge } from "./large.ts";
@@ -17,6 +19,7 @@ const groups: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   large: benchLarge,
   list: benchList,
   upload: benchUpload,
+  batch: benchBatch,
 };
 
 const wanted = process.argv.slice(2);
