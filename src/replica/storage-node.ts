@@ -27,6 +27,7 @@ import { VoteFile } from "../store/vote-file.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
 import { DiskGuard, PROBE, RESERVE, expectRoom } from "./disk-guard.ts";
+import { dropDamagedIndex } from "./drop-damaged-index.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { LogClock } from "./log-clock.ts";
@@ -118,6 +119,7 @@ export class StorageNode {
       loops.add(parts.replica.run());
       loops.add(parts.housekeeping.run(loops.signal));
       loops.add(parts.space.run(loops.signal));
+      loops.add(dropDamagedIndex({ ...options, index: parts.index }, loops.signal));
       return new StorageNode(parts, loops, replayedEntries);
     } catch (error) {
       await loops.stop();

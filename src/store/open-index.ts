@@ -2,7 +2,7 @@
  * Opens LevelDB and decides whether it can be believed: table blocks against their checksums, the ring of
  * flush marks against gaps. If not, or if the log begins behind its end, the index is put aside and made
  * again from the newest sound snapshot, else from the log, which then has everything (RULES.md R1, and the
- * table of damage).
+ * table of damage). Whoever opened it takes away what was put aside, once the new one is stable.
  */
 import { DamageError } from "../base/errors.ts";
 import { isOutOfSpace, systemErrorCode } from "../ports/disk.ts";
@@ -31,6 +31,11 @@ export type OpenIndexOptions = {
   readonly snapshots?: Omit<RestoreOptions, "disk" | "logger">;
 };
 
+/** Where one that could not be believed is put. */
+export function asideOf(directory: string): string {
+  return `${directory}.damaged`;
+}
+
 export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex> {
   const attempt = await openBehindFloor(options);
   if (attempt.kind === "opened") return attempt.index;
@@ -41,7 +46,7 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex>
   const snapshot = restore && (await chooseSnapshot(restore));
   const from = snapshot === undefined ? "the log" : `${snapshot.path} and the log`;
   logger.warn("the index cannot be believed and is rebuilt", { reason, from });
-  const aside = `${directory}.damaged`;
+  const aside = asideOf(directory);
   await disk.removeDirectory(aside);
   await disk.rename(directory, aside);
   const store = await options.open(directory);

@@ -315,6 +315,23 @@ describe("the index is made again", () => {
     }
   });
 
+  test("and the old one goes as soon as the new one is stable, and not before", async () => {
+    const world = openWorld();
+    await world.close(await world.filled());
+    rotIndex(world);
+    const { disk, clock } = world.machine;
+    // The first process finds no room for a new one.
+    disk.fault = (effect) => (effect === "batch" ? "ENOSPC" : undefined);
+    await world.outcome(world.openSoon());
+    expect(await world.names(".")).toContain("index.damaged");
+    disk.fault = () => undefined;
+    const store = await world.open();
+    await clock.advance(1000);
+    expect(await world.names(".")).not.toContain("index.damaged");
+    expect(await world.wrong(store)).toEqual([]);
+    await world.close(store);
+  });
+
   test("also if it ends below the floor: its batches were lost", async () => {
     const world = openWorld();
     await world.close(await world.filled());
