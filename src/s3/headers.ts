@@ -65,7 +65,10 @@ export function headersFromRaw(rawHeaders: readonly string[]): RequestHeaders {
     const name = (rawHeaders[index] ?? "").toLowerCase();
     const value = rawHeaders[index + 1] ?? "";
     // hasOwn, because a header may be called `constructor`.
-    headers[name] = Object.hasOwn(headers, name) ? `${headers[name] ?? ""},${value}` : value;
+    const isRepeated = Object.hasOwn(headers, name);
+    // RFC 9112: whoever routes by one of them must not meet somebody who goes by the other.
+    if (isRepeated && name === "host") throw s3Error("BadRequest", { message: "There are two Host headers" });
+    headers[name] = isRepeated ? `${headers[name] ?? ""},${value}` : value;
   }
   return headers;
 }
