@@ -82,6 +82,11 @@ export class ProposalQueue {
     return this.#bodies.length + this.#others.length;
   }
 
+  /** Whether something waits beside chunks and what follows them. */
+  get othersWait(): boolean {
+    return this.#others.length > 0;
+  }
+
   push(proposal: Proposal): void {
     const { length } = this;
     // The first one is always taken, however large: otherwise it could never be.

@@ -20,6 +20,7 @@ import { ENTRY_HEAD_BYTES, chunkBytesMax, commandBytesMax } from "../state/comma
 import type { Log } from "../store/log.ts";
 import type { AckedWriter } from "./acked-writer.ts";
 import type { Applier } from "./applier.ts";
+import { BodyTurns } from "./body-turns.ts";
 import type { DiskGuard } from "./disk-guard.ts";
 import { encodeEntry, ownEntry, pendingEntry } from "./entry.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
@@ -32,11 +33,6 @@ import type { Proposal } from "./proposal-queue.ts";
  * disk.
  */
 const BATCH_COMMANDS = 2000;
-/**
- * And a batch holds so many chunks of 1 MiB: a small write waits for the batch before its own and for its
- * own, and 4 MiB take a slow disk 20 ms each. For uploads alone the additional syncs cost a few per cent.
- */
-const BATCH_CHUNKS = 1;
 const FULL_DISK_RETRY_MS = 250;
 /** Of all commands of an entry, as command-size.ts tells them. */
 const ENTRY_BYTES_MAX = PAYLOAD_BYTES_MAX - ENTRY_HEAD_BYTES;
@@ -70,7 +66,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   #wake: (() => void) | undefined;
   #stopping = false;
   #gatheredCommands = 0;
-  #gatheredChunks = 0;
+  readonly #turns = new BodyTurns();
   #failure: unknown;
   #diskFull = false;
 
@@ -215,14 +211,15 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     const { log, payloadEntriesMax, batchBytesMax, telemetry } = this.#options;
     while (log.gatheredBytes < batchBytesMax && this.#gatheredCommands < BATCH_COMMANDS) {
       const bytesMax = Math.min(batchBytesMax - log.gatheredBytes, ENTRY_BYTES_MAX);
-      const withBodies = this.#gatheredChunks < BATCH_CHUNKS;
+      const othersWait = this.#queue.othersWait;
+      const withBodies = this.#turns.mayTakeChunk({ othersWait, isWriting: log.writing });
       const proposals = this.#queue.takeEntry(payloadEntriesMax, bytesMax, { withBodies });
       if (proposals.length === 0) return;
       try {
         const entry = this.#stamped(proposals);
         telemetry.batchEntries(Math.max(1, entry.commands.length));
         this.#gatheredCommands += entry.commands.length;
-        if (entry.chunk !== undefined) this.#gatheredChunks++;
+        this.#turns.took({ isChunk: entry.chunk !== undefined });
         this.#place(entry);
       } catch (error) {
         // They stand neither in the queue nor among the placed: nobody else would answer them.
@@ -267,7 +264,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     const startMs = clock.monotonicMs();
     const bytes = log.gatheredBytes;
     this.#gatheredCommands = 0;
-    this.#gatheredChunks = 0;
+    this.#turns.closed();
     for (;;) {
       try {
         await log.write();

@@ -127,24 +127,32 @@ describe("batches", () => {
     expect(Math.max(...world.logWrites)).toBeLessThan(6 * MIB);
   });
 
-  test("hold one chunk of a body each: a small write does not wait for the others", async () => {
+  test.each([
+    ["hold one chunk of a body each: a small write does not wait for the others", 20, 1],
+    ["are for small writes alone behind one with a chunk, if such writes come", 1, 0],
+  ])("%s", async (_name, chunksBefore, chunksAhead) => {
     await using world = await openNodeWithBucket();
     const { replica } = world.node;
-    const open = closeGate(world);
     const answered: string[] = [];
     const note = async (name: string, work: Promise<unknown>): Promise<void> => {
       await work;
       answered.push(name);
     };
-    const chunk = (at: number): Promise<unknown> => replica.proposeChunk(chunkOf("x", at, Buffer.alloc(MIB)));
-    const chunks = [0, 1, 2, 3].map((at) => note(`chunk ${at}`, chunk(at)));
+    let at = 0;
+    const chunk = (): Promise<unknown> => replica.proposeChunk(chunkOf("x", at++, Buffer.alloc(MIB)));
+    for (let count = 0; count < chunksBefore; count++) await chunk();
+    const open = closeGate(world);
+    const chunks = [0, 1, 2, 3].map((number) => note(`chunk ${number}`, chunk()));
     await settled();
     const small = note("small", replica.propose(putCommand("k")));
     await settled();
     open();
     await Promise.all([...chunks, small]);
-    expect(answered).toEqual(["chunk 0", "chunk 1", "small", "chunk 2", "chunk 3"]);
+    expect(answered.indexOf("small")).toBe(1 + chunksAhead);
+    expect(answered.filter((name) => name !== "small")).toEqual(["chunk 0", "chunk 1", "chunk 2", "chunk 3"]);
     expect(Math.max(...world.logWrites)).toBeLessThan(1.5 * MIB);
+    const smallWrites = world.logWrites.slice(-5).filter((bytes) => bytes < MIB);
+    expect(smallWrites).toHaveLength(1 - chunksAhead);
   });
 
   test("gather while a write is under way, and one write is under way at a time", async () => {
