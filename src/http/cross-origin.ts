@@ -1,9 +1,10 @@
 /**
  * What browsers see of cross-origin rules: the answer to a preflight, which carries no credentials and is for
  * anybody, and the head lines that every answer to another origin gets, errors among them, lest a page cannot
- * tell why it was refused. The bucket's own rules come first, then the origins allowed for all buckets.
+ * tell why it was refused. The bucket's own rules come first, then the origins allowed for all buckets. Where
+ * there are rules every answer names what it depends on, whoever asked.
  */
-import { corsHeaders } from "../s3/cors.ts";
+import { VARY_LINES, corsHeaders } from "../s3/cors.ts";
 import type { CorsQuestion } from "../s3/cors.ts";
 import { s3Error } from "../s3/errors.ts";
 import { answer, baseHeaders } from "./answer.ts";
@@ -16,10 +17,13 @@ function header(exchange: Exchange, name: string): string | undefined {
 
 /** To be called for every request, as soon as its target is known. */
 export function addCorsHeaders(exchange: Exchange): void {
+  const { method, target } = exchange;
+  if (method === "OPTIONS") return;
+  const rules = exchange.edge.crossOrigin.rulesOf(target.bucket);
+  if (rules.length === 0) return;
   const origin = header(exchange, "origin");
-  if (origin === undefined || exchange.method === "OPTIONS") return;
-  const rules = exchange.edge.crossOrigin.rulesOf(exchange.target.bucket);
-  exchange.corsLines = corsHeaders(rules, { origin, method: exchange.method, headers: [] });
+  const lines = origin === undefined ? undefined : corsHeaders(rules, { origin, method, headers: [] });
+  exchange.corsLines = lines ?? VARY_LINES;
 }
 
 function questionOf(exchange: Exchange): CorsQuestion {

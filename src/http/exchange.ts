@@ -42,7 +42,7 @@ export class Exchange {
   identity: Identity = NOBODY;
   /** What `authorize` let the sender work on; absent for requests to no bucket, or to make one. */
   bucket: BucketInfo | undefined = undefined;
-  /** For a browser, if the request came from one and a rule fits. */
+  /** For browsers, and caches on the way to them; none where there are no rules. */
   corsLines: readonly string[] | undefined = undefined;
   payload: PayloadKind = UNSIGNED;
   chunkSigning: ChunkSigning | undefined = undefined;

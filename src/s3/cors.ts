@@ -150,6 +150,11 @@ function allowsHeaders(rule: CorsRule, headers: readonly string[]): boolean {
 }
 
 const VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
+/**
+ * For every other answer where there are rules: a cache that keeps it must not show it to a page whose origin
+ * they allow, which would miss the lines that say so.
+ */
+export const VARY_LINES = ["Vary", VARY] as const;
 
 /** The head lines of the first rule that fits; `undefined` if none does. */
 export function corsHeaders(rules: readonly CorsRule[], question: CorsQuestion): string[] | undefined {
@@ -167,7 +172,7 @@ export function corsHeaders(rules: readonly CorsRule[], question: CorsQuestion):
     if (rule.maxAgeSeconds !== undefined) lines.push("Access-Control-Max-Age", String(rule.maxAgeSeconds));
     // What is for all must not be for cookies; browsers refuse the two together.
     if (!isForAll) lines.push("Access-Control-Allow-Credentials", "true");
-    lines.push("Vary", VARY);
+    lines.push(...VARY_LINES);
     return lines;
   }
   return undefined;

@@ -3,7 +3,7 @@ import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
-import { keys, prefixRange, ranges } from "../state/keys.ts";
+import { prefixRange, ranges } from "../state/keys.ts";
 import { rows } from "../state/rows.ts";
 import type { BucketInfo, BucketService, BucketSettingName } from "./api.ts";
 import { unexpected } from "./put-outcome.ts";
@@ -55,8 +55,7 @@ export class Buckets implements BucketService {
 
   setting(bucket: string, name: BucketSettingName): string | undefined {
     const found = this.#table.find(bucket);
-    const row = found === undefined ? undefined : this.#index.get(keys.setting(found.row.id, name));
-    return row === undefined ? undefined : rows.setting.decode(row).document;
+    return found === undefined ? undefined : this.#table.setting(found, name);
   }
 
   async putSetting(

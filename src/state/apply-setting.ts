@@ -40,9 +40,8 @@ function applyBucketSetting(
 ): CommandResult {
   const bucket = context.buckets.find(command.bucket);
   if (bucket === undefined) return { kind: "noSuchBucket" };
-  const key = keys.setting(bucket.row.id, command.name);
-  if (command.kind === "deleteBucketSetting") context.view.delete(key);
-  else context.view.put(key, rows.setting.encode({ document: command.document }));
+  const document = command.kind === "putBucketSetting" ? command.document : undefined;
+  context.buckets.setSetting(bucket, command.name, document);
   return { kind: "done" };
 }
 

@@ -6,6 +6,7 @@
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
 import type { BucketCounters, BucketRow, Versioning } from "./rows.ts";
+import type { BucketSettingName } from "./setting-command.ts";
 import type { StateView } from "./view.ts";
 
 export type BucketEntry = {
@@ -14,6 +15,8 @@ export type BucketEntry = {
   /** Start of the keys of its objects. */
   readonly objectPrefix: string;
   readonly counters: { -readonly [Field in keyof BucketCounters]-?: number };
+  /** Documents that were asked for, absent ones too: every request to a bucket asks for its CORS rules. */
+  readonly settings: Map<BucketSettingName, string | undefined>;
 };
 
 const NO_OBJECTS: BucketCounters = { objects: 0, bytes: 0 };
@@ -60,6 +63,23 @@ export class BucketTable {
     this.#view.put(keys.bucket(name), rows.bucket.encode(entry.row));
   }
 
+  setting(entry: BucketEntry, name: BucketSettingName): string | undefined {
+    const { settings, row } = entry;
+    if (settings.has(name)) return settings.get(name);
+    const bytes = this.#view.get(keys.setting(row.id, name));
+    const document = bytes === undefined ? undefined : rows.setting.decode(bytes).document;
+    settings.set(name, document);
+    return document;
+  }
+
+  /** `undefined` takes it away. */
+  setSetting(entry: BucketEntry, name: BucketSettingName, document: string | undefined): void {
+    const key = keys.setting(entry.row.id, name);
+    if (document === undefined) this.#view.delete(key);
+    else this.#view.put(key, rows.setting.encode({ document }));
+    entry.settings.set(name, document);
+  }
+
   count(entry: BucketEntry, objects: number, bytes: number): void {
     entry.counters.objects += objects;
     entry.counters.bytes += bytes;
@@ -82,7 +102,8 @@ export class BucketTable {
   }
 
   #remember(name: string, row: BucketRow, counters: BucketEntry["counters"]): BucketEntry {
-    const entry = { row, objectPrefix: keys.objectPrefix(row.id), counters };
+    const settings = new Map<BucketSettingName, string | undefined>();
+    const entry = { row, objectPrefix: keys.objectPrefix(row.id), counters, settings };
     if (this.#cached.size >= CACHED_BUCKETS_MAX) {
       for (const [oldest, value] of this.#cached) {
         if (this.#dirty.has(value)) continue;

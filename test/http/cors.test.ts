@@ -195,8 +195,24 @@ describe("a request from a page", () => {
       ]) {
         const answer = await ask(call);
         expect([answer.status, answer.headers["access-control-allow-origin"]]).toEqual([200, undefined]);
+        expect(answer.headers.vary).toContain("Origin");
       }
       expect((await ask({ url: "/mine/key" })).text).toBe("y");
+    }));
+
+  test("where there are rules every answer says what it depends on, lest caches mix them up", () =>
+    withBucket(async (ask) => {
+      const calls = [{ url: "/mine/key" }, { url: "/mine/key" }, { url: "/mine/none" }, { url: "/mine" }];
+      const varies = async (): Promise<readonly unknown[]> => {
+        const answers = await Promise.all(calls.map(ask));
+        return answers.map(({ headers }) => headers.vary);
+      };
+      expect(await varies()).toEqual(calls.map(() => undefined));
+      await put(ask, FULL);
+      const all = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
+      expect(await varies()).toEqual(calls.map(() => all));
+      await ask({ method: "DELETE", url: "/mine?cors" });
+      expect(await varies()).toEqual(calls.map(() => undefined));
     }));
 
   test("s3.corsAllowOrigin holds for all buckets, behind their own rules", () =>
