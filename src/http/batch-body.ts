@@ -43,29 +43,29 @@ export class BatchBody {
   readonly #received: ReceivedOperation[] = [];
   #body = EMPTY;
   #filled = 0;
-  /** What is left for tiny bodies. */
+  /** For tiny bodies, and how much of it they have. */
   #shared: Buffer<ArrayBuffer> = EMPTY;
+  #sharedAt = 0;
 
   constructor(plan: { readonly length: number | undefined; readonly bytesMax: number }) {
     this.#plan = plan;
   }
 
   /** The bytes are copied. */
-  push(piece: Uint8Array): void {
-    let rest = piece;
+  push(piece: Buffer): void {
+    let at = 0;
     if (this.#operations === undefined) {
-      const end = rest.indexOf(NEWLINE);
-      this.#takeHead(end < 0 ? rest : rest.subarray(0, end));
+      const end = piece.indexOf(NEWLINE);
+      this.#takeHead(end < 0 ? piece : piece.subarray(0, end));
       if (end < 0) return;
       this.#endHead(1);
-      rest = rest.subarray(end + 1);
+      at = end + 1;
     }
-    while (rest.length > 0) {
+    while (at < piece.length) {
       if (this.#filled === this.#body.length) throw notTheSizes("there are bytes behind the last body");
-      const part = rest.subarray(0, this.#body.length - this.#filled);
-      this.#body.set(part, this.#filled);
-      this.#filled += part.length;
-      rest = rest.subarray(part.length);
+      const count = piece.copy(this.#body, this.#filled, at);
+      this.#filled += count;
+      at += count;
       if (this.#filled === this.#body.length) this.#endBody();
     }
   }
@@ -132,10 +132,12 @@ export class BatchBody {
   /** Tiny ones share memory a few at a time: by itself the memory of each costs more than it holds. */
   #allocate(size: number): Buffer<ArrayBuffer> {
     if (size > TINY_BYTES_MAX) return Buffer.allocUnsafeSlow(size);
-    if (size > this.#shared.length) this.#shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-    const bytes = this.#shared.subarray(0, size);
-    this.#shared = this.#shared.subarray(size);
-    return bytes;
+    if (this.#sharedAt + size > this.#shared.length) {
+      this.#shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+      this.#sharedAt = 0;
+    }
+    this.#sharedAt += size;
+    return this.#shared.subarray(this.#sharedAt - size, this.#sharedAt);
   }
 
   #take(bytes: Buffer): void {

@@ -31,11 +31,14 @@ class Steps {
   readonly #bucket: string;
   /** What the steps so far leave at their keys; `undefined`: nothing. */
   readonly #left = new Map<string, Write | undefined>();
+  /** Nobody else asks what is left. */
+  readonly #hasCopies: boolean;
   bytes = 0;
 
-  constructor(parts: Parts, bucket: string) {
+  constructor(parts: Parts, { bucket, operations }: Input) {
     this.#parts = parts;
     this.#bucket = bucket;
+    this.#hasCopies = operations.some(({ kind }) => kind === "copy");
   }
 
   /** `false`: there is nothing to copy. A promise only where something has to be read. */
@@ -68,7 +71,7 @@ class Steps {
         return this.#copy(input);
       case "delete":
         this.list.push({ kind: "deleteObject", bucket, key, condition });
-        this.#left.set(key, undefined);
+        if (this.#hasCopies) this.#left.set(key, undefined);
         return true;
       case "check":
         this.list.push({ kind: "checkObject", bucket, key, condition });
@@ -80,7 +83,7 @@ class Steps {
 
   #write(step: Write): void {
     this.list.push(step);
-    this.#left.set(step.key, step);
+    if (this.#hasCopies) this.#left.set(step.key, step);
     if (step.body.kind === "bytes") this.bytes += step.body.bytes.length;
   }
 
@@ -124,8 +127,9 @@ export class Batches implements BatchService {
   }
 
   /** `undefined`: the source of a copy is another one by now. */
-  async #attempt({ bucket, operations, bytesMax }: Input): Promise<BatchOutcome | undefined> {
-    const steps = new Steps(this.#parts, bucket);
+  async #attempt(input: Input): Promise<BatchOutcome | undefined> {
+    const { operations, bytesMax } = input;
+    const steps = new Steps(this.#parts, input);
     for (const [at, operation] of operations.entries()) {
       const added = steps.add(operation);
       if (!(typeof added === "boolean" ? added : await added))

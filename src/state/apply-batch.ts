@@ -67,26 +67,36 @@ export function applyBatch(context: ApplyContext, { steps }: Batch, start: Place
 }
 
 function decide(context: ApplyContext, steps: readonly BatchStep[]): Decision {
-  const namesVersions = steps.some(({ kind }) => kind === "deleteVersion");
-  const ahead = namesVersions ? versionsAhead(context) : objectsAhead(context);
+  const ahead = aheadOf(context, steps);
   const sources = new Map<BatchStep, StoredObject>();
   for (const [at, step] of steps.entries()) {
-    const refused = (reason: BatchRefusal): Decision => ({ kind: "batchRefused", at, reason });
     const bucket = context.buckets.find(step.bucket);
-    if (bucket === undefined) return refused("noSuchBucket");
+    if (bucket === undefined) return refused(at, "noSuchBucket");
     if (step.kind === "copyObject") {
       const source = sourceVersion(context, step.source);
-      if (source === undefined) return refused("sourceChanged");
+      if (source === undefined) return refused(at, "sourceChanged");
       sources.set(step, source);
     }
     const { condition } = step;
     const refusal =
       condition.kind === "none" ? undefined : refusalOf(condition, ahead.find(bucket, step.key));
-    if (refusal !== undefined) return refused(refusal.kind);
+    if (refusal !== undefined) return refused(at, refusal.kind);
     if (step.kind !== "checkObject") ahead.leave(bucket, step);
   }
   return { kind: "go", sources };
 }
+
+function refused(at: number, reason: BatchRefusal): Decision {
+  return { kind: "batchRefused", at, reason };
+}
+
+function aheadOf(context: ApplyContext, steps: readonly BatchStep[]): Ahead {
+  if (steps.every(({ condition }) => condition.kind === "none")) return NOBODY_ASKS;
+  const namesVersions = steps.some(({ kind }) => kind === "deleteVersion");
+  return namesVersions ? versionsAhead(context) : objectsAhead(context);
+}
+
+const NOBODY_ASKS: Ahead = { find: () => undefined, leave: () => undefined };
 
 /** Of a batch that names no version: what is current is all there is to know. */
 function objectsAhead({ view }: ApplyContext): Ahead {

@@ -80,7 +80,7 @@ function described(exchange: Exchange, key: string, found: FoundObject): string 
   const versionId = shownVersionId(exchange, found);
   const contentType = attributes.headers.find(([name]) => name === "content-type")?.[1];
   const text =
-    `"key":${JSON.stringify(key)},"size":${size},"etag":${JSON.stringify(`"${etag}"`)},` +
+    `"key":${JSON.stringify(key)},"size":${size},"etag":"\\"${etag}\\"",` +
     `"lastModified":"${formatIsoDate(modifiedMs)}"`;
   const version = versionId === undefined ? "" : `,"versionId":"${versionId}"`;
   const type = contentType === undefined ? "" : `,"contentType":${JSON.stringify(contentType)}`;
