@@ -347,8 +347,8 @@ const state: readonly Mutant[] = [
     name: "pinned-body-reaped",
     what: "a body is taken away under its reader",
     file: "src/replica/housekeeping.ts",
-    find: "if (signal.aborted || ageMs < REAP_GRACE_MS || pins.has(id)) {",
-    replace: "if (signal.aborted || ageMs < REAP_GRACE_MS || pins === undefined) {",
+    find: "if (signal.aborted || ageMs < reapGraceMs || pins.has(id)) {",
+    replace: "if (signal.aborted || ageMs < reapGraceMs || pins === undefined) {",
     killedBy: order,
   },
   {

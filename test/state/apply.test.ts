@@ -263,6 +263,16 @@ describe("segments", () => {
     expect(world.replayed().dump()).toEqual(world.dump());
   });
 
+  test("the row of the segment that the very entry ends stays: the log goes on from it", () => {
+    const world = withFive();
+    world.apply([drop(...Array.from({ length: 5000 }, (_, at) => at + 1))]);
+    const last = world.machine.segments.all.at(-1);
+    expect(last).toMatchObject({ cut: true, liveBytes: 0 });
+    world.applyBlank(RecordType.noop);
+    expect(idsOf(world)).toEqual([1, 3, 5, 6]);
+    expect(reloaded(world).all.map(({ id }) => id)).toEqual([1, 3, 5, 6]);
+  });
+
   test("between gaps entries are found where they are, and nowhere else", () => {
     const world = withFive();
     world.apply([drop(2, 4)]);
