@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { openStore, temporaryDirectory } from "../support/open-store.ts";
 import { load } from "./load.ts";
-import { row } from "./measure.ts";
+import { cpuOf, row } from "./measure.ts";
 import type { BenchRow } from "./measure.ts";
 import { presign } from "./presign.ts";
 import { startThermocline } from "./server-process.ts";
@@ -70,6 +70,7 @@ async function pageCost(size: number): Promise<number> {
   const data = `${directory.path}/data`;
   await fill(data, "bench", size, (at) => `obj/${String(at).padStart(8, "0")}`);
   await using server = await startThermocline(data);
+  await settled(server.pid);
   // Pages all over the bucket, so that a large one is really larger.
   const targets = Array.from({ length: Math.max(1, Math.min(500, size / 1000)) }, (_, at) => {
     const after = `obj/${String(Math.floor((at * size) / 500)).padStart(8, "0")}`;
@@ -77,6 +78,15 @@ async function pageCost(size: number): Promise<number> {
     return presign(server.signer, "GET", "/bench", { "list-type": "2", "max-keys": "1000", ...start });
   });
   return await cpuOfLoad(server, targets, directory.path);
+}
+
+/** LevelDB goes on merging what the filling left, in threads of the server: not the cost of a listing. */
+async function settled(pid: number): Promise<void> {
+  for (let busy = true; busy;) {
+    const before = cpuOf(pid);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    busy = cpuOf(pid) - before > 20_000;
+  }
 }
 
 async function cpuOfLoad(
