@@ -11,6 +11,7 @@ import { modelMutants } from "./model-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
+import { surfaceMutants } from "./surface-mutants.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];
@@ -464,4 +465,5 @@ export const mutants: readonly Mutant[] = [
   ...accountMutants,
   ...space,
   ...modelMutants,
+  ...surfaceMutants,
 ];
