@@ -47,6 +47,7 @@ const packageRooms: ReadonlyMap<string, readonly string[]> = new Map([
   ["prom-client", ["http", "adapters"]],
   ["classic-level", ["adapters"]],
   ["@aws-sdk/client-s3", ["adapters"]],
+  ["@aws-sdk/lib-storage", ["adapters"]],
   ["zod", ["config"]],
   ["yaml", ["config"]],
 ]);
