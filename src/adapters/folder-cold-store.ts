@@ -118,10 +118,10 @@ export class FolderColdStore implements ColdStore {
     return { bytes, sha256: hash.digest("hex") };
   }
 
+  /** Nothing here makes `.incoming`: where it is missing, the first step says that the folder is gone. */
   async #store(key: string, { sha256, signal }: ColdPut, writing: Writing): Promise<ColdStored> {
     const path = this.#pathOf(key);
     return await this.#tracked(key, signal, async (ended) => {
-      await this.#requireFolder();
       const id = Buffer.from(this.#random.bytes(12)).toString("hex");
       const temporary = `${this.#root}/${INCOMING}/${id}`;
       try {
