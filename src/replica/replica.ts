@@ -404,12 +404,14 @@ function freesSpace(command: Command): boolean {
       return command.steps.every(freesSpace);
     case "checkObject":
     case "deleteObject":
+    case "deleteVersion":
     case "deleteBucket":
     case "deleteBucketSetting":
     case "abortUpload":
     case "abortBody":
     case "reapBody":
     case "reapParts":
+    case "dropSegments":
       return true;
     default:
       return false;

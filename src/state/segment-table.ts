@@ -33,6 +33,11 @@ export function segmentOfRow(key: string, bytes: Uint8Array): SegmentEntry {
   return { id, ...rows.segment.decode(bytes) };
 }
 
+/** The id that has to be that of the row behind the one of `before` (0 if there is none). */
+export function dueId(before: number, segment: Pick<SegmentEntry, "droppedBefore">): number {
+  return before + (segment.droppedBefore ?? 0) + 1;
+}
+
 /** The one with this id, in a list that is sorted by it. */
 export function segmentById<Segment extends { readonly id: number }>(
   segments: readonly Segment[],
@@ -62,8 +67,7 @@ export class SegmentTable {
   /** Takes a row that was read at open, in order of the ids. */
   load(key: string, bytes: Uint8Array): void {
     const segment = segmentOfRow(key, bytes);
-    const before = this.#segments.at(-1)?.id ?? 0;
-    const due = before + (segment.droppedBefore ?? 0) + 1;
+    const due = dueId(this.#segments.at(-1)?.id ?? 0, segment);
     assert(segment.id === due, `segment row ${segment.id} stands where ${due} is due`);
     this.#segments.push(segment);
   }

@@ -27,7 +27,7 @@ import {
 } from "../segment/snapshot-format.ts";
 import type { SnapshotSegment, SnapshotTrailer } from "../segment/snapshot-format.ts";
 import { ranges } from "../state/keys.ts";
-import { segmentOfRow } from "../state/segment-table.ts";
+import { dueId, segmentOfRow } from "../state/segment-table.ts";
 import { isMarkKey } from "./flush-ring.ts";
 import { openRow } from "./row-seal.ts";
 
@@ -157,7 +157,8 @@ async function writeRows(
       const value = openRow(key, stored);
       // Marks tell of batches of that one LevelDB.
       if (isMarkKey(key)) continue;
-      if (key.startsWith(ranges.segments.from)) segments.push(snapshotSegment(key, value));
+      if (key.startsWith(ranges.segments.from))
+        segments.push(snapshotSegment(key, value, segments.at(-1)?.id));
       visit?.(key, value);
       rowCount++;
       await writer.row(key, stored);
@@ -167,9 +168,12 @@ async function writeRows(
   return { rowCount, segments };
 }
 
-function snapshotSegment(key: string, value: Uint8Array): SnapshotSegment {
+/** A row that is lost is not one that was dropped: a segment without a row is deleted. */
+function snapshotSegment(key: string, value: Uint8Array, before = 0): SnapshotSegment {
   const { chainLow: low, chainHigh: high, ...row } = segmentOfRow(key, value);
   const { id, firstIndex, entries, bytes, liveBytes, cut } = row;
+  const due = dueId(before, row);
+  if (id !== due) throw new DamageError(`the index has lost the row of segment ${due}`);
   return { id, firstIndex, entries, bytes, liveBytes, cut, chain: { low, high } };
 }
 
