@@ -15,7 +15,12 @@ type FaultScope = {
   readonly key?: string;
   /** How many requests meet it; all until it is removed, if left out. */
   readonly times?: number;
-  /** Wait so long before anything else; a request may be only late. Nothing of it has happened yet. */
+  /**
+   * Wait so many milliseconds before anything else; a request may be only late. Nothing of it has happened
+   * yet.
+   */
+  readonly delay?: number;
+  /** The older name of `delay`. */
   readonly delayMs?: number;
 };
 
@@ -37,7 +42,9 @@ type CutFault = {
   readonly cut: true | "answer" | { readonly afterBytes: number };
 };
 
-export type Fault = FaultScope & (ErrorFault | CutFault | { readonly delayMs: number });
+type DelayFault = { readonly delay: number } | { readonly delayMs: number };
+
+export type Fault = FaultScope & (ErrorFault | CutFault | DelayFault);
 
 export type AddedFault = Disposable & {
   /** Requests that met it. */
@@ -121,7 +128,8 @@ export class Faults implements FaultInjection {
     entry.timesLeft--;
     if (entry.timesLeft === 0) this.#remove(entry);
     const { fault } = entry;
-    return { effect: effectOf(fault), delayMs: fault.delayMs ?? 0, cleared: this.#cleared.signal };
+    const delayMs = fault.delay ?? fault.delayMs ?? 0;
+    return { effect: effectOf(fault), delayMs, cleared: this.#cleared.signal };
   }
 }
 
@@ -158,14 +166,15 @@ function errorOf({ status, code, message }: ErrorFault): S3Error {
 
 /** Plain JavaScript may hand over anything, and a fault that is never met makes a test that cannot fail. */
 function problemOf(fault: Fault, operations: ReadonlySet<string>): string | undefined {
-  const { operation, times, delayMs } = fault;
+  const { operation, times } = fault;
+  const delay = fault.delay ?? fault.delayMs;
   const { status, code, cut } = fault as { readonly [name in "status" | "code" | "cut"]?: unknown };
   if (operation !== "*" && !operations.has(operation)) return `no operation is called ${operation}`;
   if (times !== undefined && !isCount(times, 1)) return "times is a whole number from 1";
-  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0))
-    return "delayMs is a number from 0";
-  if (status === undefined && cut === undefined && delayMs === undefined)
-    return "it has no status, delayMs or cut";
+  if (fault.delay !== undefined && fault.delayMs !== undefined) return "delay and delayMs are one thing";
+  if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) return "delay is a number from 0";
+  if (status === undefined && cut === undefined && delay === undefined)
+    return "it has no status, delay or cut";
   if (status !== undefined && cut !== undefined) return "status and cut exclude each other";
   if (status !== undefined && !(isCount(status, 400) && status <= 599)) return "status is 400 to 599";
   if (code !== undefined && status === undefined) return "a code needs a status";

@@ -12,6 +12,8 @@ const NO_ANSWER_STATUS = 499;
 
 type Ending = ((error?: Error | null) => void) | undefined;
 type WrittenBytes = Uint8Array | string;
+/** What may stand behind the bytes: how a string becomes bytes, and who is told that they are gone. */
+type Manner = readonly [(BufferEncoding | Ending)?, Ending?];
 
 /** `operate` does what the request asks for. */
 export async function sufferFault(
@@ -37,11 +39,17 @@ export async function sufferFault(
   }
 }
 
+function readManner([first, second]: Manner): { readonly encoding: BufferEncoding; readonly done: Ending } {
+  return typeof first === "string"
+    ? { encoding: first, done: second }
+    : { encoding: "utf8", done: first ?? second };
+}
+
 /** Replaces what operations write answers with. */
 function cutAnswer({ outgoing, incoming }: Exchange, afterBytes: number | undefined): void {
   const { socket } = incoming;
   const write = outgoing.write.bind(outgoing) as (bytes: WrittenBytes, done: Ending) => boolean;
-  const end = outgoing.end.bind(outgoing) as (bytes: WrittenBytes | undefined) => void;
+  const end = outgoing.end.bind(outgoing) as (done: Ending) => void;
   let left = afterBytes ?? -1;
   const cut = (): void => {
     if (afterBytes === undefined) socket.destroy();
@@ -52,8 +60,8 @@ function cutAnswer({ outgoing, incoming }: Exchange, afterBytes: number | undefi
     }
   };
   /** Writes what may be sent of `bytes`; whether that is all. */
-  const writePart = (bytes: WrittenBytes, done: Ending): boolean => {
-    const buffer = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+  const writePart = (bytes: WrittenBytes, encoding: BufferEncoding, done: Ending): boolean => {
+    const buffer = typeof bytes === "string" ? Buffer.from(bytes, encoding) : bytes;
     if (buffer.length <= left) {
       left -= buffer.length;
       write(buffer, done);
@@ -65,14 +73,17 @@ function cutAnswer({ outgoing, incoming }: Exchange, afterBytes: number | undefi
     return false;
   };
   Object.assign(outgoing, {
-    write: (bytes: WrittenBytes, done?: Ending): boolean => {
-      writePart(bytes, done);
+    write: (bytes: WrittenBytes, ...manner: Manner): boolean => {
+      const { encoding, done } = readManner(manner);
+      writePart(bytes, encoding, done);
       // Whoever waits for the socket to take more would wait for ever on one that is gone.
       return true;
     },
-    end: (bytes?: WrittenBytes): typeof outgoing => {
-      const isWhole = left >= 0 && (bytes === undefined || writePart(bytes, undefined));
-      if (isWhole) end(undefined);
+    end: (bytes?: WrittenBytes | Ending, ...manner: Manner): typeof outgoing => {
+      const { encoding, done } = readManner(typeof bytes === "function" ? [bytes] : manner);
+      const isEmpty = bytes === undefined || bytes === null || typeof bytes === "function";
+      const isWhole = left >= 0 && (isEmpty || writePart(bytes, encoding, undefined));
+      if (isWhole) end(done);
       else if (!socket.destroyed) cut();
       return outgoing;
     },

@@ -1,6 +1,6 @@
 /** Faults on purpose: which request meets one, what it sees of it, and what the store has done by then. */
 import { connect } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { Faults } from "../../src/http/faults.ts";
 import type { AddedFault, Fault } from "../../src/http/faults.ts";
@@ -38,14 +38,14 @@ async function outcome({ port }: World, call: Call): Promise<number | "cut"> {
   }
 }
 
-/** Everything that comes on a connection until it ends; `undefined` if it was not ended by us. */
+/** Everything that comes on a connection until it ends, a character for each byte. */
 async function received(
   { port }: World,
   call: Call,
 ): Promise<{ readonly head: string; readonly body: string }> {
   const socket = connect({ port, host: "127.0.0.1" });
   socket.write(rawHead(port, call));
-  const all = await text(socket);
+  const all = (await buffer(socket)).toString("latin1");
   const at = all.indexOf("\r\n\r\n");
   return at === -1 ? { head: all, body: "" } : { head: all.slice(0, at), body: all.slice(at + 4) };
 }
@@ -144,7 +144,7 @@ describe("an error", () => {
 describe("a delay", () => {
   test("comes first; then the request is served, or refused", () =>
     withFaults(async (world) => {
-      world.faults.add({ operation: "GetObject", delayMs: 150, times: 1 });
+      world.faults.add({ operation: "GetObject", delay: 150, times: 1 });
       world.faults.add({ operation: "GetObject", delayMs: 150, status: 503, times: 1 });
       for (const status of [200, 503]) {
         const startMs = performance.now();
@@ -156,7 +156,7 @@ describe("a delay", () => {
 
   test("ends when the faults are cleared", () =>
     withFaults(async (world) => {
-      const fault = world.faults.add({ operation: "PutObject", delayMs: 60_000 });
+      const fault = world.faults.add({ operation: "PutObject", delay: 60_000 });
       const pending = outcome(world, put);
       while (fault.hits === 0) await new Promise((resolve) => setTimeout(resolve, 5));
       world.faults.clear();
@@ -204,6 +204,21 @@ describe("a cut", () => {
       expect(await outcome(world, { method: "HEAD", url: "/bucket/old" })).toBe(200);
     }));
 
+  test.each([
+    [1000, 999],
+    [1000, 1000],
+    [16_384, 300],
+    [16_385, 16_384],
+  ])("of %i bytes of all values after %i: these come as they are", (size, afterBytes) =>
+    withFaults(async (world) => {
+      const body = Buffer.from(Array.from({ length: size }, (_, at) => at & 0xff));
+      await send(world.port, { method: "PUT", url: "/bucket/binary", body });
+      world.faults.add({ operation: "GetObject", cut: { afterBytes }, times: 1 });
+      const part = await received(world, { url: "/bucket/binary", headers: { connection: "close" } });
+      expect(Buffer.from(part.body, "latin1").equals(body.subarray(0, afterBytes))).toBe(true);
+    }),
+  );
+
   test("in the middle of a body that is sent in pieces", () =>
     withFaults(async (world) => {
       const large = Buffer.alloc(5 * 1024 * 1024, "x");
@@ -217,7 +232,7 @@ describe("a cut", () => {
 
 test.each<readonly [unknown, RegExp]>([
   [{ operation: "PutObjects", status: 503 }, /PutObjects/],
-  [{ operation: "PutObject" }, /no status, delayMs or cut/],
+  [{ operation: "PutObject" }, /no status, delay or cut/],
   [{ operation: "PutObject", status: 503, cut: true }, /exclude/],
   [{ operation: "PutObject", status: 200 }, /400 to 599/],
   [{ operation: "PutObject", status: "503" }, /400 to 599/],
@@ -226,7 +241,10 @@ test.each<readonly [unknown, RegExp]>([
   [{ operation: "PutObject", cut: { afterBytes: -1 } }, /cut is/],
   [{ operation: "PutObject", cut: false }, /cut is/],
   [{ operation: "PutObject", status: 503, times: 0 }, /times/],
-  [{ operation: "PutObject", delayMs: -1 }, /delayMs/],
+  [{ operation: "PutObject", delay: -1 }, /delay is/],
+  [{ operation: "PutObject", delay: "100" }, /delay is/],
+  [{ operation: "PutObject", delayMs: -1 }, /delay is/],
+  [{ operation: "PutObject", delay: 1, delayMs: 1 }, /one thing/],
 ])("%o is refused when it is added", (fault, message) => {
   const faults = newFaults();
   expect(() => faults.add(fault as Fault)).toThrow(TypeError);
