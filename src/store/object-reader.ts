@@ -201,7 +201,8 @@ export class ObjectReader {
       case "empty":
         return;
       case "inline":
-        yield () => Promise.resolve(body.bytes.subarray(range.start, range.end));
+        // Its bytes are a row's, and pieces are the caller's.
+        yield () => Promise.resolve(Uint8Array.from(body.bytes.subarray(range.start, range.end)));
         return;
       case "record": {
         const { offset, crc32c } = body;

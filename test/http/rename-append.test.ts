@@ -131,3 +131,21 @@ describe("PutObject with a write offset", () => {
     expect((await append(bucket, LARGE.length + 8, more, other)).code).toBe("InvalidRequest");
   });
 });
+
+test("a small piece of an object that grew is sent from memory of its own", async () => {
+  await using bucket = await RealBucket.open();
+  // A row as large as this one makes the memory large in which the rows after it are encoded.
+  const tags = Array.from(
+    { length: 50 },
+    (_, at) => `<Tag><Key>${String(at).padEnd(120, "k")}</Key><Value>${"v".repeat(250)}</Value></Tag>`,
+  );
+  const tagging = `<Tagging><TagSet>${tags.join("")}</TagSet></Tagging>`;
+  expect((await bucket.call("PUT", "/bucket?tagging", {}, tagging)).status).toBe(200);
+  await bucket.put("key", LARGE);
+  await bucket.put("key", "hello", { "x-amz-write-offset-bytes": String(LARGE.length) });
+  for (let count = 0; count < 3; count++) {
+    const { status, body } = await bucket.get("key");
+    expect([status, body.subarray(LARGE.length).toString()]).toEqual([200, "hello"]);
+  }
+  expect((await bucket.call("GET", "/bucket?list-type=2")).text).toContain("<KeyCount>1</KeyCount>");
+});
