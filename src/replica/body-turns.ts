@@ -1,42 +1,49 @@
 /**
- * When a chunk of a streamed body may join the batch that gathers. A chunk takes ten times as long to write
- * as small commands do: those that come while one is written get the next batch for themselves, instead of
- * waiting for another chunk. While nothing but bodies comes, the next chunk is encoded beside the write of
- * the last one.
+ * How much of streamed bodies may join the batch that gathers. A MiB of them takes ten times as long to write
+ * as small commands do: those that come while such a batch is written get the next one for themselves,
+ * instead of waiting for another MiB. While nothing but bodies comes, the next batch is encoded beside the
+ * write of the last.
  */
 
 /**
- * A batch holds so many chunks of 1 MiB: a small write waits for the batch before its own, and 4 MiB take a
- * slow disk 20 ms each. For uploads alone the additional syncs cost a few per cent.
+ * Of a batch. 4 MiB take a slow disk 20 ms, and a small command waits for the batch before its own. For large
+ * bodies alone the additional syncs cost a few per cent; those of 100 KiB share one by tens.
  */
-const CHUNKS_MAX = 1;
+const BODY_BYTES_MAX = 1024 * 1024;
 /** So many batches without a small command, and none is expected. */
 const BATCHES_ALONE = 8;
 
 export class BodyTurns {
-  #chunks = 0;
+  #bodyBytes = 0;
   #hasOthers = false;
-  #lastHadChunk = false;
+  #lastHadBodies = false;
   #batchesAlone = BATCHES_ALONE;
 
-  /** `othersWait`: something else could go. `isWriting`: the last batch is not stable yet. */
-  mayTakeChunk(facts: { readonly othersWait: boolean; readonly isWriting: boolean }): boolean {
-    if (this.#chunks >= CHUNKS_MAX) return false;
-    if (!this.#lastHadChunk || this.#batchesAlone >= BATCHES_ALONE) return true;
-    return !facts.isWriting && !facts.othersWait && !this.#hasOthers;
+  /**
+   * Bytes that the next chunk may have; the first one of a batch may have any number. `othersWait`: something
+   * else could go. `isWriting`: the last batch is not stable yet.
+   */
+  chunkBytesMax(facts: { readonly othersWait: boolean; readonly isWriting: boolean }): number {
+    if (this.#bodyBytes > 0) return BODY_BYTES_MAX - this.#bodyBytes;
+    if (!this.#lastHadBodies || this.#batchesAlone >= BATCHES_ALONE) return Infinity;
+    return facts.isWriting || facts.othersWait || this.#hasOthers ? 0 : Infinity;
   }
 
-  /** An entry has joined the batch. */
-  took(entry: { readonly isChunk: boolean }): void {
-    if (entry.isChunk) this.#chunks++;
-    else this.#hasOthers = true;
+  /** A chunk has joined the batch. */
+  tookChunk(bytes: number): void {
+    this.#bodyBytes += bytes;
+  }
+
+  /** Something has that neither is a chunk nor names any. */
+  tookOthers(): void {
+    this.#hasOthers = true;
   }
 
   /** The batch is written now, another one gathers. */
   closed(): void {
     this.#batchesAlone = this.#hasOthers ? 0 : this.#batchesAlone + 1;
-    this.#lastHadChunk = this.#chunks > 0;
-    this.#chunks = 0;
+    this.#lastHadBodies = this.#bodyBytes > 0;
+    this.#bodyBytes = 0;
     this.#hasOthers = false;
   }
 }

@@ -29,6 +29,10 @@ class Lane {
     return this.#items.length - this.#taken;
   }
 
+  get first(): Proposal | undefined {
+    return this.#items[this.#taken];
+  }
+
   push(proposal: Proposal): void {
     this.#items.push(proposal);
   }
@@ -100,16 +104,19 @@ export class ProposalQueue {
 
   /**
    * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
-   * bytes together (one at least). From the lanes in turn, if something waits in both; empty if nothing
-   * waits, or only bodies and they are not wanted.
+   * bytes together (one at least). From the lanes in turn, if both have something that may go; a chunk of
+   * more than `chunkBytesMax` may not. Empty if nothing may.
    */
   takeEntry(
     countMax: number,
     bytesMax: number,
-    options: { readonly withBodies: boolean } = { withBodies: true },
+    { chunkBytesMax }: { readonly chunkBytesMax: number } = { chunkBytesMax: Infinity },
   ): readonly Proposal[] {
-    const othersTurn = this.#lastTaken === this.#bodies || this.#bodies.length === 0;
-    const lane = (othersTurn && this.#others.length > 0) || !options.withBodies ? this.#others : this.#bodies;
+    const body = this.#bodies.first;
+    const bodiesMayGo = body !== undefined && (body.chunk === undefined || body.bytes <= chunkBytesMax);
+    const othersGo = this.othersWait && (this.#lastTaken === this.#bodies || !bodiesMayGo);
+    if (!othersGo && !bodiesMayGo) return [];
+    const lane = othersGo ? this.#others : this.#bodies;
     const entry = lane.takeEntry(countMax, bytesMax);
     this.#lastTaken = lane;
     for (const { bytes } of entry) this.#bytes -= bytes;

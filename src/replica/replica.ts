@@ -212,14 +212,14 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     while (log.gatheredBytes < batchBytesMax && this.#gatheredCommands < BATCH_COMMANDS) {
       const bytesMax = Math.min(batchBytesMax - log.gatheredBytes, ENTRY_BYTES_MAX);
       const othersWait = this.#queue.othersWait;
-      const withBodies = this.#turns.mayTakeChunk({ othersWait, isWriting: log.writing });
-      const proposals = this.#queue.takeEntry(payloadEntriesMax, bytesMax, { withBodies });
+      const chunkBytes = this.#turns.chunkBytesMax({ othersWait, isWriting: log.writing });
+      const proposals = this.#queue.takeEntry(payloadEntriesMax, bytesMax, { chunkBytesMax: chunkBytes });
       if (proposals.length === 0) return;
       try {
         const entry = this.#stamped(proposals);
         telemetry.batchEntries(Math.max(1, entry.commands.length));
         this.#gatheredCommands += entry.commands.length;
-        this.#turns.took({ isChunk: entry.chunk !== undefined });
+        this.#countTurns(proposals);
         this.#place(entry);
       } catch (error) {
         // They stand neither in the queue nor among the placed: nobody else would answer them.
@@ -227,6 +227,12 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
         throw error;
       }
     }
+  }
+
+  #countTurns([first]: readonly Proposal[]): void {
+    if (first === undefined || first.followsBodies) return;
+    if (first.chunk === undefined) this.#turns.tookOthers();
+    else this.#turns.tookChunk(first.bytes);
   }
 
   /** The entry of these proposals, at the log time of now; one before it sets the date if that is due. */

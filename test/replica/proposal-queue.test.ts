@@ -66,17 +66,22 @@ describe("an entry", () => {
     expect(taken).toEqual([[3, 4], [0], [5], [1], [6], [2]]);
   });
 
-  test("leaves bodies where they are when they are not wanted", () => {
+  test("leaves chunks where they are that are too large now, and takes what names a body", () => {
     const queue = new ProposalQueue(endless);
-    for (const kind of ["chunk", "single", "chunk"] as const) queue.push(proposal(kind, 1));
-    const withBodies = false;
-    expect(queue.takeEntry(10, 1000, { withBodies })).toHaveLength(1);
-    expect(queue.takeEntry(10, 1000, { withBodies })).toEqual([]);
-    expect(queue.length).toBe(2);
-    expect(queue.takeEntry(10, 1000)).toHaveLength(1);
+    for (const kind of ["chunk", "single", "naming", "chunk"] as const) queue.push(proposal(kind, 9));
+    const small = { chunkBytesMax: 8 };
+    const kindsOf = (entry: readonly Proposal[]): readonly string[] =>
+      entry.map(({ chunk, followsBodies }) =>
+        chunk !== undefined ? "chunk" : followsBodies ? "naming" : "single",
+      );
+    expect(kindsOf(queue.takeEntry(10, 1000, small))).toEqual(["single"]);
+    expect(queue.takeEntry(10, 1000, small)).toEqual([]);
+    expect(queue.length).toBe(3);
+    expect(kindsOf(queue.takeEntry(10, 1000, { chunkBytesMax: 9 }))).toEqual(["chunk"]);
+    expect(kindsOf(queue.takeEntry(10, 1000, small))).toEqual(["naming"]);
     queue.push(proposal("single", 1));
-    expect(queue.takeEntry(10, 1000, { withBodies })).toHaveLength(1);
-    expect(queue.takeEntry(10, 1000)).toHaveLength(1);
+    expect(kindsOf(queue.takeEntry(10, 1000, small))).toEqual(["single"]);
+    expect(kindsOf(queue.takeEntry(10, 1000))).toEqual(["chunk"]);
   });
 
   test("of an empty queue is empty", () => {

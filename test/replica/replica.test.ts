@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { BusyError, TooLargeError, UnavailableError, UnknownOutcomeError } from "../../src/base/errors.ts";
 import { FormatError } from "../../src/base/bytes.ts";
 import { logIndex } from "../../src/base/units.ts";
-import type { Command, CommandResult } from "../../src/state/command.ts";
+import type { Command, CommandResult, PutObject } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
 import type { StoredObject } from "../../src/state/stored-object.ts";
 import { settled } from "../store/manual-clock.ts";
@@ -153,6 +153,25 @@ describe("batches", () => {
     expect(Math.max(...world.logWrites)).toBeLessThan(1.5 * MIB);
     const smallWrites = world.logWrites.slice(-5).filter((bytes) => bytes < MIB);
     expect(smallWrites).toHaveLength(1 - chunksAhead);
+  });
+
+  test("hold many bodies of 100 KB each: they share syncs like small writes", async () => {
+    await using world = await openNodeWithBucket();
+    const { replica } = world.node;
+    const bytes = Buffer.alloc(100_000, 1);
+    const put = async (at: number): Promise<unknown> => {
+      const bodyId = `body${at}`;
+      const chunk = replica.proposeChunk(chunkOf(bodyId, 0, bytes));
+      const body = { kind: "stored", bodyId, size: bytes.length } as const;
+      const named = replica.propose({ ...(putCommand(`k${at}`) as PutObject), body });
+      return await Promise.all([chunk, named]);
+    };
+    await Promise.all(Array.from({ length: 100 }, (_, at) => put(at)));
+    for (let at = 0; at < 100; at++) {
+      expect((await world.service.objects.find(`b/k${at}`))?.size).toBe(bytes.length);
+    }
+    expect(world.logWrites.length).toBeLessThanOrEqual(13);
+    expect(Math.max(...world.logWrites)).toBeLessThan(1.5 * MIB);
   });
 
   test("gather while a write is under way, and one write is under way at a time", async () => {
