@@ -339,8 +339,9 @@ export const configSchema = z.strictObject({
     }),
   }),
   iterators: z.strictObject({
-    max: setting(t.integer({ min: 1, max: 4096 }), {
-      description: "listings that hold a view of the index at one time; more wait",
+    // The store itself looks at its index beside them: for accounts at the start, for bodies to reap.
+    max: setting(t.integer({ min: 8, max: 4096 }), {
+      description: "listings that hold a view of the index at one time; one more is answered 503 SlowDown",
       default: "64",
       status: "used",
     }),

@@ -9,6 +9,7 @@
 import { expect } from "vitest";
 import { load } from "./load.ts";
 import { serverEffects } from "./server-effects.ts";
+import { storeEffects } from "./store-effects.ts";
 
 /** Fails, as a test fails, when the setting has no effect. */
 type Effect = () => void | Promise<void>;
@@ -33,6 +34,7 @@ const effects: Readonly<Record<string, Effect>> = {
     expect(load({ files }).config.region).not.toBe("from-file");
   },
   ...serverEffects,
+  ...storeEffects,
 };
 
 const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {

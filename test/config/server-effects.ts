@@ -7,13 +7,10 @@ import * as http from "node:http";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { expect } from "vitest";
-import type { SpaceSettings } from "../../src/replica/space-policy.ts";
-import { nodeOptions } from "../../src/start-server.ts";
 import { signRequest } from "../s3/signer.ts";
 import { send, startEmbedded, statusOf } from "../support/embedded.ts";
 import type { TestServer } from "../support/embedded.ts";
-import { noTelemetry, silentLogger, temporaryDirectory } from "../support/open-store.ts";
-import { load } from "./load.ts";
+import { temporaryDirectory } from "../support/open-store.ts";
 
 type Effect = () => Promise<void>;
 type Settings = Parameters<typeof startEmbedded>[0];
@@ -25,28 +22,6 @@ function on(settings: Settings, check: (server: TestServer) => Promise<void>): E
   return async () => {
     await using server = await startEmbedded(settings);
     await check(server);
-  };
-}
-
-/** The same for what decides about space, whose working is tested in test/replica/space-keeper.test.ts. */
-function spaceHandedOn(flag: string, field: keyof SpaceSettings, value: number): Effect {
-  return () => {
-    const { config } = load({ argv: [flag] });
-    const parts = { logger: silentLogger, telemetry: noTelemetry, onFatal: () => undefined };
-    expect(nodeOptions(config, parts).space[field]).toBe(value);
-    return Promise.resolve();
-  };
-}
-
-/**
- * What the storage node is opened with, for bounds whose working is tested in test/store and test/replica.
- */
-function handedOn(flag: string, field: keyof ReturnType<typeof nodeOptions>, value: number): Effect {
-  return () => {
-    const { config } = load({ argv: [flag] });
-    const parts = { logger: silentLogger, telemetry: noTelemetry, onFatal: () => undefined };
-    expect(nodeOptions(config, parts)[field]).toBe(value);
-    return Promise.resolve();
   };
 }
 
@@ -184,12 +159,6 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     expect(await entriesOf("300")).toBeLessThan(60);
   },
 
-  "raft.snapshotLogsSinceLast": spaceHandedOn("--raft-snapshot-logs-since-last=7", "snapshotEntriesMin", 7),
-  "raft.maxInSnapshotLogToKeep": spaceHandedOn("--raft-max-in-snapshot-log-to-keep=70", "entriesKept", 70),
-  "space.snapshotAfter": spaceHandedOn("--space-snapshot-after=2MiB", "snapshotLogBytes", 2 * MIB),
-  "space.livePercentMin": spaceHandedOn("--space-live-percent-min=20", "livePercentMin", 20),
-  "space.bytesPerSecondMax": spaceHandedOn("--space-bytes-per-second-max=3MiB", "bytesPerSecondMax", 3 * MIB),
-
   "limits.connectionsMax": on({ limits: { connectionsMax: "2" } }, async (server) => {
     const sockets = await openSockets(server, 2);
     expect((await send(server, { method: "GET", url: "/" })).status).toBe(503);
@@ -265,11 +234,6 @@ export const serverEffects: Readonly<Record<string, Effect>> = {
     const statuses = new Set(answers.map(({ status }) => status));
     expect(statuses).toEqual(new Set([200, 503]));
   }),
-
-  "limits.batchBytesMax": handedOn("--limits-batch-bytes-max=2MiB", "batchBytesMax", 2 * MIB),
-  "overlay.bytesMax": handedOn("--overlay-bytes-max=5MiB", "overlayBytesMax", 5 * MIB),
-  "overlay.rowsMax": handedOn("--overlay-rows-max=2048", "overlayRowsMax", 2048),
-  "iterators.max": handedOn("--iterators-max=3", "iteratorsMax", 3),
 
   "log.level": async () => {
     const linesAt = async (level: string): Promise<readonly string[]> => {

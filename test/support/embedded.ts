@@ -5,6 +5,9 @@ import type { EmbeddedServer, ServerOptions } from "../../src/index.ts";
 import { signRequest } from "../s3/signer.ts";
 import { temporaryDirectory } from "./open-store.ts";
 
+/** What a request has to know of a server. */
+export type Addressed = Pick<EmbeddedServer, "endpoint" | "adminEndpoint" | "credentials">;
+
 export type TestServer = EmbeddedServer & { readonly dataDir: string };
 
 export type Answer = {
@@ -43,7 +46,7 @@ export type Call = {
 };
 
 /** One request on a connection of its own. */
-export async function send(server: EmbeddedServer, call: Call): Promise<Answer> {
+export async function send(server: Addressed, call: Call): Promise<Answer> {
   const base = new URL(call.toAdmin === true ? server.adminEndpoint : server.endpoint);
   const { accessKeyId: accessKey, secretAccessKey: secretKey } = server.credentials;
   const { headers } = signRequest({
@@ -82,7 +85,7 @@ export async function send(server: EmbeddedServer, call: Call): Promise<Answer> 
 }
 
 /** The admin API's view of the node. */
-export async function statusOf(server: EmbeddedServer): Promise<Readonly<Record<string, unknown>>> {
+export async function statusOf(server: Addressed): Promise<Readonly<Record<string, unknown>>> {
   const answer = await send(server, { method: "GET", url: "/-/status", toAdmin: true });
   return JSON.parse(answer.body.toString("utf8")) as Readonly<Record<string, unknown>>;
 }
