@@ -10,6 +10,7 @@ import { bucketByCurl } from "./bucket-by-curl.ts";
 import { ClientProgram } from "./client-program.ts";
 import type { ProgramUnderTest } from "./client-program.ts";
 import { ClientWorld } from "./client-world.ts";
+import type { Sent } from "./client-world.ts";
 import { makeTree, readTree } from "./file-tree.ts";
 import { MIB, makeBytes } from "./test-bodies.ts";
 
@@ -33,6 +34,13 @@ async function changeFiles(root: string): Promise<Digests> {
   return await readTree(root);
 }
 
+/** One small file has changed, and one has gone: something of 20 MiB, and next to nothing. */
+function assertLittle({ writes, bytes }: Sent): void {
+  assert.ok(writes > 0, "nothing was sent");
+  assert.ok(writes <= 12, `${writes} objects and parts were sent`);
+  assert.ok(bytes > 4321 && bytes < MIB, `${bytes} bytes were sent`);
+}
+
 export async function resticScenario(tally: Tally, under: ProgramUnderTest): Promise<void> {
   const world = await ClientWorld.open(tally);
   const environment = (): Record<string, string> => ({
@@ -48,11 +56,13 @@ export async function resticScenario(tally: Tally, under: ProgramUnderTest): Pro
     const first = await makeFiles(tree);
     await tally.step("init makes the bucket too, and backup fills it", async () => {
       await restic.must("init");
-      await restic.must("backup", "--tag", "first", tree);
+      const { bytes } = await world.sentBy(() => restic.must("backup", "--tag", "first", tree));
+      assert.ok(bytes > 20 * MIB, `${bytes} bytes`);
     });
     const second = await changeFiles(tree);
     await tally.step("a second backup sends little", async () => {
-      await restic.must("backup", "--tag", "second", tree);
+      const sent = await world.sentBy(() => restic.must("backup", "--tag", "second", tree));
+      assertLittle(sent);
       const { length } = JSON.parse((await restic.must("snapshots", "--json")).toString());
       assert.equal(length, 2);
     });
@@ -97,15 +107,18 @@ export async function duplicityScenario(tally: Tally, under: ProgramUnderTest): 
     const first = await makeFiles(tree);
     await bucketByCurl(world, "PUT", "backups");
     await tally.step("full makes a backup, in volumes of 5 MiB", async () => {
-      await run("full", "--volsize", "5", tree, place);
+      const { bytes } = await world.sentBy(() => run("full", "--volsize", "5", tree, place));
+      assert.ok(bytes > 20 * MIB, `${bytes} bytes`);
       assert.ok((await world.requestCount(["PutObject", "UploadPart"])) >= 6);
     });
     const between = new Date(Date.now() + 1000);
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const second = await changeFiles(tree);
     await tally.step("incremental sends what changed", async () => {
-      const said = (await run("incremental", tree, place)).toString();
-      assert.match(said, /Errors 0/);
+      const sent = await world.sentBy(async () => {
+        assert.match((await run("incremental", tree, place)).toString(), /Errors 0/);
+      });
+      assertLittle(sent);
     });
     await tally.step("kill -9 and a new start", () => world.crashAndRestart());
     await rm(world.path("archive"), { recursive: true, force: true });

@@ -5,6 +5,7 @@ its end, whatever the steps said. SETTINGS names the files of the bodies and the
 endpoint come from the environment; nothing else is configured, so checksums are boto3's own defaults.
 """
 
+import hashlib
 import io
 import json
 import sys
@@ -257,6 +258,26 @@ def _():
     s3.abort_multipart_upload(**target, UploadId=upload)
     absent = {"Bucket": "plain", "Key": "not there"}
     refused("NoSuchKey", 404, s3.put_object, **absent, Body=b"", IfMatch=etag)
+
+
+@step("what is sent once is told apart from what is not there: a second transfer has nothing to send")
+def _():
+    for each in settings["bodies"]:
+        target = {"Bucket": "plain", "Key": f"sent once/{each['name']}"}
+        wanted = body(each["name"])
+        refused("404", 404, s3.head_object, **target)
+        etag = s3.put_object(**target, Body=wanted, IfNoneMatch="*")["ETag"]
+        expect(etag, '"' + hashlib.md5(wanted).hexdigest() + '"')
+    for each in settings["bodies"]:
+        target = {"Bucket": "plain", "Key": f"sent once/{each['name']}"}
+        wanted = body(each["name"])
+        etag = '"' + hashlib.md5(wanted).hexdigest() + '"'
+        refused("304", 304, s3.head_object, **target, IfNoneMatch=etag)
+        refused("304", 304, s3.get_object, **target, IfNoneMatch=etag)
+        refused("PreconditionFailed", 412, s3.put_object, **target, Body=b"other", IfNoneMatch="*")
+        changed = s3.head_object(**target, IfNoneMatch='"other"')
+        expect((changed["ContentLength"], changed["ETag"]), (len(wanted), etag))
+        assert content(target["Bucket"], target["Key"]) == wanted, "other bytes came back"
 
 
 def post(form, data, **fields):

@@ -9,6 +9,8 @@ import { STOP_MS_MAX, ServerProcess, temporaryDirectory } from "../scenario/serv
 import type { TemporaryDirectory } from "../scenario/server-process.ts";
 import type { Tally } from "../scenario/tally.ts";
 
+export type Sent = { readonly writes: number; readonly bytes: number };
+
 export class ClientWorld {
   readonly tally: Tally;
   readonly #temporary: TemporaryDirectory;
@@ -52,6 +54,21 @@ export class ClientWorld {
     return [...samples]
       .filter(([, operation = ""]) => operations.includes(operation))
       .reduce((sum, [, , count]) => sum + Number(count), 0);
+  }
+
+  /** Bytes that the server has written to its log so far: what came with requests, and some for each. */
+  async logBytes(): Promise<number> {
+    const page = await (await fetch(`${this.#server.adminEndpoint}/-/metrics`)).text();
+    const [, count] = /^thermocline_log_batch_bytes_sum (\d+)$/m.exec(page) ?? [];
+    assert.ok(count !== undefined, "the server counts no bytes of its log");
+    return Number(count);
+  }
+
+  /** What a client sends while it does this: requests that write objects, and bytes of the log. */
+  async sentBy(work: () => Promise<unknown>): Promise<Sent> {
+    const [writes, bytes] = [await this.requestCount(WRITES), await this.logBytes()];
+    await work();
+    return { writes: (await this.requestCount(WRITES)) - writes, bytes: (await this.logBytes()) - bytes };
   }
 
   /** The last step of every scenario: SIGTERM ends the server with 0, in time. */

@@ -112,6 +112,16 @@ async function files(world: ClientWorld, folder: string): Promise<void> {
     await truncate(path, 5);
     assert.equal(await readFile(path, "utf8"), "begin");
   });
+  await tally.step("cp --update moves a tree once, and nothing the second time", async () => {
+    const copy = (): Promise<unknown> =>
+      mustRun("cp", ["-r", "--update", `${world.path("tree")}/.`, `${folder}/copied`]);
+    await mkdir(`${folder}/copied`);
+    assert.ok((await world.sentBy(copy)).writes > 100);
+    const second = await world.sentBy(copy);
+    assert.equal(second.writes, 0);
+    assert.ok(second.bytes < 16 * 1024, `${second.bytes} bytes of log`);
+    assert.deepEqual(await readTree(`${folder}/copied`), await readTree(world.path("tree")));
+  });
   await tally.step("folders: made, listed, and not removed while something is in them", async () => {
     await mkdir(`${folder}/made/deeper`, { recursive: true });
     await writeFile(`${folder}/made/deeper/x`, "x");

@@ -3,6 +3,7 @@
  * through lib-storage, checksums of every kind, paginators, conditions, an upload that is broken off.
  */
 import { strict as assert } from "node:assert";
+import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import {
   CreateBucketCommand,
@@ -26,6 +27,7 @@ import { CHECKSUM_ALGORITHMS, checksumOf } from "./expected-checksums.ts";
 import { ODD_KEYS, byUtf8 } from "./odd-names.ts";
 import { MIB, TEST_BODIES, makeBytes } from "./test-bodies.ts";
 
+const KIB = 1024;
 const PART_BYTES = 8 * MIB;
 
 type Sdk = { readonly client: S3Client; readonly world: ClientWorld };
@@ -47,6 +49,7 @@ export async function sdkScenario(tally: Tally): Promise<void> {
     await brokenOff(sdk);
     await checksums(sdk);
     await describedAndConditional(sdk);
+    await secondTransfers(sdk);
     await oddKeys(sdk);
     await tally.step("kill -9 and a new start", () => world.crashAndRestart());
     sdk.client.destroy();
@@ -220,6 +223,38 @@ async function describedAndConditional(sdk: Sdk): Promise<void> {
       status(412),
     );
     assert.equal((await bytesAt(sdk, "plain", "described")).toString(), "newer");
+  });
+}
+
+/** The SDK has no sync: programs that have one send what the store does not have, and ask by its ETag. */
+async function secondTransfers(sdk: Sdk): Promise<void> {
+  const { client, world } = sdk;
+  await world.tally.step("a second transfer moves nothing, in either direction", async () => {
+    const etags: string[] = [];
+    const sendAll = async (): Promise<void> => {
+      for (const { name, bytes } of TEST_BODIES) {
+        const target = { Bucket: "plain", Key: `sent once/${name}` };
+        const put = new PutObjectCommand({ ...target, Body: bytes, IfNoneMatch: "*" });
+        etags.push((await client.send(put)).ETag ?? "");
+      }
+    };
+    assert.ok((await world.sentBy(sendAll)).bytes > 20 * MIB);
+    const again = await world.sentBy(async () => {
+      for (const [at, { name, bytes }] of TEST_BODIES.entries()) {
+        const target = { Bucket: "plain", Key: `sent once/${name}` };
+        const { ContentLength, ETag } = await client.send(new HeadObjectCommand(target));
+        assert.deepEqual([ContentLength, ETag], [bytes.length, etags[at]]);
+        assert.equal(ETag, `"${createHash("md5").update(bytes).digest("hex")}"`);
+        await assert.rejects(
+          client.send(new GetObjectCommand({ ...target, IfNoneMatch: ETag })),
+          status(304),
+        );
+        const put = new PutObjectCommand({ ...target, Body: bytes.subarray(0, KIB), IfNoneMatch: "*" });
+        await assert.rejects(client.send(put), status(412));
+        assert.ok(bytes.equals(await bytesAt(sdk, "plain", target.Key)), "other bytes came back");
+      }
+    });
+    assert.ok(again.bytes < 64 * KIB, `${again.bytes} bytes of log`);
   });
 }
 
