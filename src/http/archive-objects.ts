@@ -1,8 +1,9 @@
 /**
  * Entries of an archive on their way to being objects. Nothing is written before all of the archive is there,
  * as long as it fits: up to 1,000 objects, and 8 MiB of what has to wait in memory, become objects in one
- * entry of the log. Bodies above 64 KiB are staged meanwhile, as those of a PUT are. An archive that has more
- * is written in several such steps, in the order of its entries.
+ * entry of the log. Bodies above 64 KiB are staged meanwhile, as those of a PUT are, and the log has few of
+ * their bytes at a time, however many there are. An archive that has more is written in several such steps,
+ * in the order of its entries.
  */
 import { unreachable } from "../base/assert.ts";
 import { BATCH_BYTES_MAX, BATCH_COUNT_MAX } from "../s3/batch.ts";
@@ -14,7 +15,7 @@ import type { ArchiveTerms } from "../s3/snowball.ts";
 import { parseTaggingHeader } from "../s3/tagging.ts";
 import type { Tags } from "../s3/tagging.ts";
 import type { TarEntry, TarEvent } from "../s3/tar.ts";
-import { SMALL_BODY_BYTES_MAX } from "../service/api.ts";
+import { CHUNK_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "../service/api.ts";
 import type { PutBody } from "../service/api.ts";
 import type { Attributes } from "../state/attributes.ts";
 import { authorizeAgain } from "./authorize.ts";
@@ -39,15 +40,20 @@ const PLAN: BodyPlan = {
 };
 /** A staged body that nobody adds to is given up after an hour. */
 const WAITING_MS_MAX = 15 * 60 * 1000;
+/** Chunks of one body that the service has at a time, and the one that fills up. */
+const CHUNKS_IN_MEMORY = 6;
+/** What waits, and what is staged. */
+export const ARCHIVE_MEMORY_BYTES = BATCH_BYTES_MAX + CHUNKS_IN_MEMORY * CHUNK_BYTES_MAX;
 /** Characters of keys and metadata, as they count in the log at most. */
 const CHARACTER_BYTES = 4;
 
 type Named = { readonly key: string; readonly attributes: Attributes; readonly tags: Tags };
 type Waiting = Named & { readonly etag: string; readonly body: PutBody; readonly sink: BodySink | undefined };
 
+type Large = Named & { readonly kind: "large"; readonly sink: BodySink; readonly digests: BodyDigests };
 type Current =
   | (Named & { readonly kind: "small"; readonly bytes: Buffer; filled: number })
-  | (Named & { readonly kind: "large"; readonly sink: BodySink; readonly digests: BodyDigests })
+  | Large
   | { readonly kind: "passedOver" };
 
 const PASSED_OVER = { kind: "passedOver" } as const;
@@ -66,6 +72,9 @@ export class ArchiveObjects {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #waitingSinceMs = 0;
+  /** The body staged last; all before it are stored. */
+  #lastStaged: BodySink | undefined;
+  #writing: Promise<unknown> | undefined;
   #isOver = false;
   /** Objects that are there whatever follows. */
   stored = 0;
@@ -104,14 +113,22 @@ export class ArchiveObjects {
     });
     this.#waiting = [];
     this.#waitingBytes = 0;
-    const outcomes = await edge.service.objects.putMany(inputs);
+    const writing = edge.service.objects.putMany(inputs);
+    this.#writing = writing;
+    const outcomes = await writing;
     for (const outcome of outcomes) {
       if (outcome.kind !== "put") throw refusedWrite(this.#exchange, outcome.kind);
     }
     this.stored += puts.length;
   }
 
-  /** After a failure: what was staged is given up. Resolves when none of it is under way. */
+  /** Writes what waits if it has waited for long: to be asked whenever bytes come, whatever they are. */
+  writeOld(): Promise<void> | undefined {
+    if (this.#isOver || this.#waiting.length === 0) return undefined;
+    return this.#nowMs() - this.#waitingSinceMs > WAITING_MS_MAX ? this.write() : undefined;
+  }
+
+  /** After a failure: what was staged is given up. Resolves when nothing is under way. */
   async giveUp(): Promise<void> {
     this.#isOver = true;
     const sinks = this.#waiting.flatMap(({ sink }) => sink ?? []);
@@ -119,7 +136,11 @@ export class ArchiveObjects {
     if (this.#current.kind === "large") sinks.push(this.#current.sink);
     this.#current = PASSED_OVER;
     for (const sink of sinks) sink.abort();
-    await Promise.all(sinks.map((sink) => sink.settled()));
+    await Promise.allSettled([this.#writing, ...sinks.map((sink) => sink.settled())]);
+  }
+
+  #nowMs(): number {
+    return this.#exchange.edge.options.clock.monotonicMs();
   }
 
   #begin(entry: TarEntry): Promise<void> | undefined {
@@ -129,14 +150,18 @@ export class ArchiveObjects {
       return undefined;
     }
     const { size } = entry;
-    if (size > SMALL_BODY_BYTES_MAX) {
-      const digests = new BodyDigests(PLAN);
-      const sink = new BodySink(this.#exchange.edge.service.objects, digests);
-      this.#current = { kind: "large", ...named, sink, digests };
-    } else {
-      this.#current = { kind: "small", ...named, bytes: Buffer.allocUnsafeSlow(size), filled: 0 };
-    }
-    return this.#makeRoom(bytesInLog(named) + (size > SMALL_BODY_BYTES_MAX ? 0 : size));
+    if (size > SMALL_BODY_BYTES_MAX) return this.#beginLarge(named, size);
+    this.#current = { kind: "small", ...named, bytes: Buffer.allocUnsafeSlow(size), filled: 0 };
+    return this.#makeRoom(bytesInLog(named) + size);
+  }
+
+  async #beginLarge(named: Named, size: number): Promise<void> {
+    const digests = new BodyDigests(PLAN);
+    const sink = new BodySink(this.#exchange.edge.service.objects, digests);
+    this.#current = { kind: "large", ...named, sink, digests };
+    // One of several chunks has all the room by itself.
+    if (size > CHUNK_BYTES_MAX) await this.#lastStaged?.settled();
+    await this.#makeRoom(bytesInLog(named));
   }
 
   /** `undefined`: the entry becomes no object. */
@@ -155,13 +180,15 @@ export class ArchiveObjects {
   }
 
   #makeRoom(bytes: number): Promise<void> | undefined {
-    const nowMs = this.#exchange.edge.options.clock.monotonicMs();
     const isFull = this.#waiting.length >= BATCH_COUNT_MAX || this.#waitingBytes + bytes > BATCH_BYTES_MAX;
-    const isOld = this.#waiting.length > 0 && nowMs - this.#waitingSinceMs > WAITING_MS_MAX;
-    const written = isFull || isOld ? this.write() : undefined;
-    if (this.#waiting.length === 0) this.#waitingSinceMs = nowMs;
-    this.#waitingBytes += bytes;
-    return written;
+    return isFull ? this.write() : undefined;
+  }
+
+  #wait(waiting: Waiting, bytes: number): void {
+    if (this.#waiting.length === 0) this.#waitingSinceMs = this.#nowMs();
+    this.#waiting.push(waiting);
+    this.#waitingBytes += bytesInLog(waiting) + bytes;
+    this.#current = PASSED_OVER;
   }
 
   #add(bytes: Buffer): Promise<void> | undefined {
@@ -196,8 +223,8 @@ export class ArchiveObjects {
       case "small": {
         const { bytes, key, attributes, tags } = current;
         const { etag } = digestWhole(PLAN, bytes);
-        this.#waiting.push({ key, attributes, tags, etag, body: { kind: "bytes", bytes }, sink: undefined });
-        this.#current = PASSED_OVER;
+        const body = { kind: "bytes", bytes } as const;
+        this.#wait({ key, attributes, tags, etag, body, sink: undefined }, bytes.length);
         return undefined;
       }
       case "large":
@@ -207,11 +234,12 @@ export class ArchiveObjects {
     }
   }
 
-  async #endLarge(current: Extract<Current, { kind: "large" }>): Promise<void> {
-    const { sink, digests, key, attributes, tags } = current;
+  async #endLarge({ sink, digests, key, attributes, tags }: Large): Promise<void> {
     const body = await sink.finish();
     const { etag } = digests.finish({});
-    this.#waiting.push({ key, attributes, tags, etag, body, sink });
-    this.#current = PASSED_OVER;
+    this.#wait({ key, attributes, tags, etag, body, sink }, 0);
+    const before = this.#lastStaged;
+    this.#lastStaged = sink;
+    await before?.settled();
   }
 }

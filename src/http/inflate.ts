@@ -1,6 +1,10 @@
 /**
  * Bytes of a compressed body, a piece at a time: what comes out of one is taken before the next goes in, so
  * that a small body that blows up to a large one is met by the same backpressure as a large one.
+ *
+ * A body may be several streams, one behind the other. Node stops at the first that ends within a piece and
+ * says nothing, so what it left is looked at: the rest goes to a decompressor of its own, and zeros behind
+ * gzip, which are padding, may be followed by zeros only. What is neither is refused.
  */
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { damagedArchive } from "../s3/tar.ts";
@@ -9,19 +13,22 @@ const OUTPUT_BYTES = 64 * 1024;
 /** A stream may ask for more memory than it is worth: zstd's own tools stop here, too. */
 const ZSTD_WINDOW_LOG_MAX = 27;
 
-function decompressor(kind: "gzip" | "zstd"): ReturnType<typeof createGunzip | typeof createZstdDecompress> {
+type Kind = "gzip" | "zstd";
+
+function decompressor(kind: Kind): ReturnType<typeof createGunzip | typeof createZstdDecompress> {
   if (kind === "gzip") return createGunzip({ chunkSize: OUTPUT_BYTES });
   const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX };
   return createZstdDecompress({ chunkSize: OUTPUT_BYTES, params });
 }
 
-export class Inflate {
+/** Streams of one decompressor: as many as it goes on with by itself. */
+class Streams {
   readonly #stream: ReturnType<typeof decompressor>;
   #changed = Promise.withResolvers<void>();
   #failure: Error | undefined;
   #hasEnded = false;
 
-  constructor(kind: "gzip" | "zstd") {
+  constructor(kind: Kind) {
     this.#stream = decompressor(kind);
     this.#stream.on("readable", this.#wake);
     this.#stream.on("error", (error: Error) => {
@@ -34,7 +41,11 @@ export class Inflate {
     });
   }
 
-  /** What comes out; the piece must not change until it is over. */
+  /** Compressed bytes that went in. */
+  get taken(): number {
+    return this.#stream.bytesWritten;
+  }
+
   async *push(piece: Buffer): AsyncGenerator<Buffer, void, undefined> {
     let isTaken = false;
     this.#stream.write(piece, () => {
@@ -44,7 +55,6 @@ export class Inflate {
     yield* this.#read(() => isTaken);
   }
 
-  /** What still comes out after the last piece. */
   async *finish(): AsyncGenerator<Buffer, void, undefined> {
     this.#stream.end();
     yield* this.#read(() => this.#hasEnded);
@@ -73,5 +83,44 @@ export class Inflate {
 
   #next(): Buffer | null {
     return this.#stream.read() as Buffer | null;
+  }
+}
+
+export class Inflate {
+  readonly #kind: Kind;
+  #streams: Streams;
+  #isPadding = false;
+
+  constructor(kind: Kind) {
+    this.#kind = kind;
+    this.#streams = new Streams(kind);
+  }
+
+  /** What comes out; the piece must not change until it is over. */
+  async *push(piece: Buffer): AsyncGenerator<Buffer, void, undefined> {
+    let rest = piece;
+    while (rest.length > 0 && !this.#isPadding) {
+      const { taken } = this.#streams;
+      yield* this.#streams.push(rest);
+      rest = rest.subarray(this.#streams.taken - taken);
+      if (rest.length > 0) this.#beginNext(rest);
+    }
+    if (rest.some((byte) => byte !== 0)) throw damagedArchive("something stands behind what is compressed");
+  }
+
+  /** What still comes out after the last piece. */
+  async *finish(): AsyncGenerator<Buffer, void, undefined> {
+    if (!this.#isPadding) yield* this.#streams.finish();
+  }
+
+  close(): void {
+    this.#streams.close();
+  }
+
+  #beginNext(rest: Buffer): void {
+    this.#streams.close();
+    // Another member would have been gone on with.
+    this.#isPadding = this.#kind === "gzip" && rest[0] === 0;
+    if (!this.#isPadding) this.#streams = new Streams(this.#kind);
   }
 }

@@ -27,8 +27,10 @@ type Records = ReadonlyMap<string, string>;
 type State = "head" | "body" | "records" | "skipped" | "padding" | "behind";
 
 const BLOCK_BYTES = 512;
-/** Of the records before one entry: keys and metadata of an object are far below it. */
-const RECORDS_BYTES_MAX = 1024 * 1024;
+/** Of one head of records, and of all that hold for an entry: what an object may have is far below. */
+const RECORDS_BYTES_MAX = 64 * 1024;
+/** Likewise: each entry is looked at with all of its records. */
+const RECORDS_COUNT_MAX = 500;
 const NO_RECORDS: Records = new Map();
 /** Nothing follows the head of these, whatever it says. */
 const WITHOUT_BODY = "123456";
@@ -36,6 +38,11 @@ const END: TarEvent = { kind: "end" };
 
 export function damagedArchive(what: string): S3Error {
   return s3Error("BadRequest", { message: `The archive is damaged: ${what}` });
+}
+
+function tooManyRecords(): S3Error {
+  const most = `${RECORDS_BYTES_MAX} bytes and ${RECORDS_COUNT_MAX} records`;
+  return s3Error("MetadataTooLarge", { message: `An entry of an archive has at most ${most} before it` });
 }
 
 /** As text, if it is; an object must not get a key that only looks like the name of its file. */
@@ -94,7 +101,9 @@ const NEWLINE = 0x0a;
 /** `<length> <name>=<value>\n`, one behind the other; without a value a record takes an earlier one back. */
 function parseRecords(bytes: Buffer, before: Records): Records {
   const records = new Map(before);
+  let count = 0;
   for (let at = 0; at < bytes.length;) {
+    if (++count > RECORDS_COUNT_MAX) throw tooManyRecords();
     const space = bytes.indexOf(0x20, at);
     const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
     const end = /^[1-9][0-9]{0,7}$/.test(digits) ? at + Number(digits) : 0;
@@ -107,7 +116,15 @@ function parseRecords(bytes: Buffer, before: Records): Records {
     else records.set(name, value);
     at = end;
   }
+  checkBounds(records);
   return records;
+}
+
+/** Of what successive heads have brought together. */
+function checkBounds(records: Records): void {
+  let characters = 0;
+  for (const [name, value] of records) characters += name.length + value.length;
+  if (records.size > RECORDS_COUNT_MAX || characters > RECORDS_BYTES_MAX) throw tooManyRecords();
 }
 
 function sizeOf(head: Buffer, records: Records): number {
@@ -215,7 +232,7 @@ export class TarReader {
   }
 
   #beginRecords(type: string, size: number): void {
-    if (size > RECORDS_BYTES_MAX) throw damagedArchive("the records before an entry are too long");
+    if (size > RECORDS_BYTES_MAX) throw tooManyRecords();
     this.#recordsType = type;
     this.#gathered = Buffer.alloc(size);
     this.#begin("records", size);

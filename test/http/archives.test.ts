@@ -27,6 +27,10 @@ async function keysOf(bucket: RealBucket): Promise<readonly string[]> {
 const md5 = (bytes: Buffer | string): string => `"${hash("md5", bytes, "hex")}"`;
 const index = ({ headers }: Reply): number => Number(headers["x-thermocline-applied-index"]);
 
+function behind(...parts: readonly (Buffer | string)[]): Buffer {
+  return Buffer.concat(parts.map((part) => Buffer.from(part)));
+}
+
 describe("an archive", () => {
   test("becomes the objects that are in it, all in one entry of the log", async () => {
     await using bucket = await RealBucket.open();
@@ -69,6 +73,24 @@ describe("an archive", () => {
       const other = Buffer.concat([Buffer.from(magic, "hex"), randomBytes(2000)]);
       const answer = await upload(bucket, other);
       expect([answer.status, answer.code]).toEqual([501, "NotImplemented"]);
+    }
+  });
+
+  test("in several streams of zstd or gzip, cut anywhere, is unpacked to its end", async () => {
+    await using bucket = await RealBucket.open();
+    const archive = tarOf(...Array.from({ length: 150 }, (_, at) => tarEntry(`f${at}`, randomBytes(700))));
+    const pieces = Array.from({ length: 78 }, (_, at) => archive.subarray(at * 3000, (at + 1) * 3000));
+    expect(Buffer.concat(pieces)).toHaveLength(archive.length);
+    const skipped = Buffer.from("502a4d1803000000abcdef", "hex");
+    for (const bytes of [
+      Buffer.concat(pieces.map((piece) => zstdCompressSync(piece))),
+      Buffer.concat(pieces.flatMap((piece) => [zstdCompressSync(piece), skipped])),
+      Buffer.concat(pieces.map((piece) => gzipSync(piece))),
+      Buffer.concat([gzipSync(archive), Buffer.alloc(100_000)]),
+    ]) {
+      expect((await upload(bucket, bytes)).status).toBe(200);
+      expect(await keysOf(bucket)).toHaveLength(150);
+      for (const key of await keysOf(bucket)) await bucket.call("DELETE", `/bucket/${key}`);
     }
   });
 
@@ -176,7 +198,30 @@ describe("an archive", () => {
     ["cut off", (whole: Buffer) => whole.subarray(0, 700), "BadRequest"],
     ["cut off and compressed", (whole: Buffer) => gzipSync(whole).subarray(0, -9), "BadRequest"],
     ["cut off under zstd", (whole: Buffer) => zstdCompressSync(whole).subarray(0, -3), "BadRequest"],
+    [
+      "zstd with rubbish behind it",
+      (whole: Buffer) => behind(zstdCompressSync(whole), "rubbish"),
+      "BadRequest",
+    ],
+    ["zstd with a byte behind it", (whole: Buffer) => behind(zstdCompressSync(whole), "("), "BadRequest"],
+    ["zstd with zeros behind it", (whole: Buffer) => behind(zstdCompressSync(whole), "\0\0"), "BadRequest"],
+    ["gzip with rubbish behind it", (whole: Buffer) => behind(gzipSync(whole), "rubbish"), "BadRequest"],
+    [
+      "gzip with more behind its padding",
+      (whole: Buffer) => behind(gzipSync(whole.subarray(0, -512)), "\0", gzipSync(whole.subarray(-512))),
+      "BadRequest",
+    ],
+    [
+      "gzip with rubbish far behind its padding",
+      (whole: Buffer) => behind(gzipSync(whole), Buffer.alloc(200_000), "x"),
+      "BadRequest",
+    ],
     ["no tar", () => randomBytes(5000), "BadRequest"],
+    [
+      "with more metadata than an object may have",
+      () => tarOf(paxHead({ a: "v".repeat(40_000) }, "g"), paxHead({ b: "v".repeat(40_000) }), tarEntry("a")),
+      "MetadataTooLarge",
+    ],
     ["three bytes", () => Buffer.from("abc"), "BadRequest"],
     [
       "with a key that is too long",

@@ -154,7 +154,7 @@ export class FakeObjects implements ObjectService {
   }
 
   startBody(): FakeWriter {
-    const writer = new FakeWriter(this.#world.writeGate);
+    const writer = new FakeWriter(this.#world.writeGate, this.#world.chunksAhead);
     this.#world.writers.add(writer);
     return writer;
   }

@@ -31,12 +31,16 @@ export class FakeWriter implements BodyWriter {
   size = 0;
   state: "open" | "aborted" | "named" = "open";
   readonly gate: Promise<void> | undefined;
+  readonly #ahead: number;
   #underWay = 0;
+  /** Handed over and not yet stored. */
+  bytesUnderWay = 0;
   #wake: (() => void) | undefined;
 
-  /** Nothing is stored before `gate`. */
-  constructor(gate?: Promise<void>) {
+  /** Nothing is stored before `gate`; whoever writes waits when more than `ahead` chunks are under way. */
+  constructor(gate?: Promise<void>, ahead = 0) {
     this.gate = gate;
+    this.#ahead = ahead;
   }
 
   async write(
@@ -49,11 +53,18 @@ export class FakeWriter implements BodyWriter {
     this.pieces.push(bytes);
     this.size += bytes.length;
     this.#underWay++;
+    this.bytesUnderWay += bytes.length;
+    const stored = this.#store(bytes.length, onStored);
+    if (this.#underWay > this.#ahead) await stored;
+  }
+
+  async #store(length: number, onStored: (() => void) | undefined): Promise<void> {
     await this.gate;
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
     this.#underWay--;
+    this.bytesUnderWay -= length;
     onStored?.();
     if (this.#underWay === 0) this.#wake?.();
   }
@@ -123,6 +134,8 @@ export class FakeWorld {
   slowFind = false;
   /** What every chunk waits for before it is stored. */
   writeGate: Promise<void> | undefined;
+  /** Chunks of a body that may be on their way to being stored while the next ones come. */
+  chunksAhead = 0;
   /** Pieces of bodies as readers got them. */
   readonly handedOut: Uint8Array[] = [];
   /** Called before each piece of a read. */

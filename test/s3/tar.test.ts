@@ -116,8 +116,12 @@ describe("an archive", () => {
     ["records of a wrong length", tarEntry("p", "11 path=abc\n", { type: "x" }), /pax record/],
     ["records without an end", tarEntry("p", "999 path=abc\n", { type: "x" }), /pax record/],
     ["records without a name", tarEntry("p", "6 abc\n", { type: "x" }), /pax record/],
-    ["records that are too long", tarEntry("p", "", { type: "x", size: 1024 * 1024 + 1 }), /too long/],
-    ["a long name that is too long", tarEntry("p", "", { type: "L", size: 2 ** 30 }), /too long/],
+    [
+      "records that are too long",
+      tarEntry("p", "", { type: "x", size: 64 * 1024 + 1 }),
+      /at most 65536 bytes/,
+    ],
+    ["a long name that is too long", tarEntry("p", "", { type: "L", size: 2 ** 30 }), /at most 65536 bytes/],
     ["a size that is no number", tarEntry("p", "", { patches: { 124: Buffer.from("0000000000x") } }), /size/],
     ["a negative size", tarEntry("p", "", { patches: { 124: Buffer.alloc(12, 0xff) } }), /size/],
     ["a pax size that is none", Buffer.concat([paxHead({ size: "-1" }), tarEntry("p")]), /size/],
@@ -126,6 +130,34 @@ describe("an archive", () => {
     ["a sparse file of pax", Buffer.concat([paxHead({ "GNU.sparse.major": "1" }), tarEntry("p")]), /sparse/],
   ])("with %s is refused", (_what, entries, message) => {
     expect(() => read(tarOf(entries))).toThrow(message);
+  });
+
+  test.each(["g", "x"])(
+    "records that add up over heads of type %s are bounded, with or without entries",
+    (type) => {
+      const each = (at: number): Buffer => paxHead({ [`k${at}`]: "v".repeat(9000) }, type);
+      const some = Array.from({ length: 7 }, (_, at) => each(at));
+      const entry = tarEntry("a", "a");
+      expect(read(tarOf(...some, entry))).toHaveLength(1);
+      expect(() => read(tarOf(...some, each(7), entry))).toThrow(/at most 65536 bytes and 500 records/);
+      // The same ones over and over are no more than they were.
+      expect(read(tarOf(...some, ...some, entry))).toHaveLength(1);
+      const between = some.flatMap((head) => [head, entry]);
+      const all = (): unknown => read(tarOf(...between, each(7), entry));
+      if (type === "g") expect(all).toThrow(/at most/);
+      else expect(all()).toHaveLength(8);
+    },
+  );
+
+  test("records without number are refused before they are all read, in one head or in many", () => {
+    const head = (from: number, count: number, value: string): Buffer =>
+      paxHead(Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${from + at}`, value])));
+    expect(read(tarOf(head(0, 500, "v"), tarEntry("a")))).toHaveLength(1);
+    expect(() => read(tarOf(head(0, 501, "v"), tarEntry("a")))).toThrow(/at most .* 500 records/);
+    expect(() => read(tarOf(head(0, 501, ""), tarEntry("a")))).toThrow(/at most .* 500 records/);
+    expect(() => read(tarOf(head(0, 499, "v"), head(499, 2, "v"), tarEntry("a")))).toThrow(/500 records/);
+    const refusal = expect.objectContaining({ code: "MetadataTooLarge", status: 400 });
+    expect(() => read(head(0, 501, "v"))).toThrow(refusal);
   });
 
   test("a size beyond eight octal digits is read, and one that pax corrects", () => {

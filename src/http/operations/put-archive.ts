@@ -3,13 +3,11 @@
  * body is hashed and checked as that of any PUT, and the last entries are written when that is done.
  */
 import { S3Error, s3Error } from "../../s3/errors.ts";
-import { BATCH_BYTES_MAX } from "../../s3/batch.ts";
 import { PUT_BYTES_MAX } from "../../s3/names.ts";
 import { MAGIC_BYTES, compressionOf, parseArchiveTerms } from "../../s3/snowball.ts";
 import { TarReader } from "../../s3/tar.ts";
-import { CHUNK_BYTES_MAX } from "../../service/api.ts";
 import { answer, writeHeaders } from "../answer.ts";
-import { ArchiveObjects } from "../archive-objects.ts";
+import { ARCHIVE_MEMORY_BYTES, ArchiveObjects } from "../archive-objects.ts";
 import { BodyDigests } from "../body-digests.ts";
 import type { DigestResult } from "../body-digests.ts";
 import { bodyDecoder, bodyTooLong, planBody } from "../body-plan.ts";
@@ -22,8 +20,6 @@ import { pumpBody } from "../pump-body.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
 
 const RULES = { bytesMax: PUT_BYTES_MAX, needsLength: true } as const;
-/** Small objects that wait, and chunks of a larger one. */
-const MEMORY_BYTES_MAX = BATCH_BYTES_MAX + 2 * CHUNK_BYTES_MAX;
 
 class Unpacking {
   readonly #exchange: Exchange;
@@ -38,11 +34,12 @@ class Unpacking {
     this.#exchange = exchange;
     this.#objects = objects;
     // What is not compressed needs no more memory than it is long.
-    this.#credits = Math.min(length ?? MEMORY_BYTES_MAX, MEMORY_BYTES_MAX);
+    this.#credits = Math.min(length ?? ARCHIVE_MEMORY_BYTES, ARCHIVE_MEMORY_BYTES);
     exchange.takeCredits(this.#credits);
   }
 
   async take(piece: Buffer): Promise<void> {
+    await this.#objects.writeOld();
     if (this.#start === undefined) return await this.#unpack(piece);
     this.#start = Buffer.concat([this.#start, piece]);
     if (this.#start.length >= MAGIC_BYTES) await this.#begin(this.#start);
@@ -63,7 +60,7 @@ class Unpacking {
     this.#start = undefined;
     const compression = compressionOf(start);
     if (compression !== "none") {
-      this.#exchange.takeCredits(MEMORY_BYTES_MAX - this.#credits);
+      this.#exchange.takeCredits(ARCHIVE_MEMORY_BYTES - this.#credits);
       this.#inflate = new Inflate(compression);
     }
     await this.#unpack(start);
