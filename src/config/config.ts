@@ -306,8 +306,9 @@ export const configSchema = z.strictObject({
     }),
     bodyBytesPerSecondMin: setting(t.size({ max: MiB }), {
       description:
-        "what a request body must bring per second, averaged over limits.idleTimeout; 0B: any rate",
-      default: "256B",
+        "what a request body must bring per second, averaged over limits.idleTimeout; 0B: any rate. A body " +
+        "above 1 MiB is given up in any case when its next 1 MiB takes more than an hour",
+      default: "1KiB",
       status: "used",
     }),
     headersTimeout: setting(t.duration({ min: second, max: 10 * minute }), {

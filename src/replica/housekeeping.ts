@@ -18,7 +18,8 @@ import type { Replica } from "./replica.ts";
 const LOOK_EVERY_MS = 1000;
 const STAGES_EVERY_MS = 60_000;
 const PAGE = 100;
-const STAGE_IDLE_MS = 3_600_000;
+/** More than twice what a chunk takes at the slowest rate that the settings allow by default. */
+export const STAGE_IDLE_MS = 3_600_000;
 const UPLOAD_IDLE_MS = 7 * 24 * 3_600_000;
 const UPLOADS_EVERY_MS = 3_600_000;
 /** So much of an age may be lost at a start, while something waits for its age. */

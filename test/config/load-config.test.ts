@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/config-error.ts";
 import { settings } from "../../src/config/settings.ts";
 import { showSettings } from "../../src/config/show-settings.ts";
+import { STAGE_IDLE_MS } from "../../src/replica/housekeeping.ts";
+import { CHUNK_BYTES_MAX } from "../../src/service/api.ts";
 import { load, problemsOf, rootPair } from "./load.ts";
 
 const yaml = (text: string) => ({ files: { "t.yaml": text }, env: { THERMOCLINE_CONFIG: "t.yaml" } });
@@ -94,6 +96,11 @@ describe("defaults", () => {
     expect(config.hotBytesMax).toEqual({ kind: "percent", percent: 80 });
     expect(config.cold.url).toEqual({ kind: "none" });
     expect(config.recoveryPoint).toBe(10_000);
+  });
+
+  test("a body at the slowest allowed rate brings its next chunk well before its stage counts as idle", () => {
+    const chunkMs = (1000 * CHUNK_BYTES_MAX) / load().config.limits.bodyBytesPerSecondMin;
+    expect(chunkMs + load().config.limits.idleTimeout).toBeLessThan(STAGE_IDLE_MS / 2);
   });
 
   test("dev has a cold folder inside the data directory", () => {

@@ -20,7 +20,7 @@ export const LIMITS: EdgeLimits = {
   headerBytesMax: 16 * 1024,
   connectionsMax: 1000,
   idleTimeoutMs: 60_000,
-  bodyBytesPerSecondMin: 256,
+  bodyBytesPerSecondMin: 1024,
   headersTimeoutMs: 20_000,
 };
 
