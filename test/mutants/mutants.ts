@@ -2,6 +2,7 @@
  * Planted bugs: each is one change of one line of the store that a tired person could make, and the fast
  * tests that must notice it. `find` stands exactly once in `file`.
  */
+import { archiveMutants } from "./archive-mutants.ts";
 import { batchMutants } from "./batch-mutants.ts";
 import { copyMutants } from "./copy-mutants.ts";
 import { edge } from "./edge-mutants.ts";
@@ -457,6 +458,7 @@ export const mutants: readonly Mutant[] = [
   ...state,
   ...versions,
   ...batchMutants,
+  ...archiveMutants,
   ...copyMutants,
   ...time,
   ...salvage,
