@@ -98,7 +98,7 @@ describe("defaults", () => {
     expect(config.recoveryPoint).toBe(10_000);
   });
 
-  test("a body at the slowest allowed rate brings its next chunk well before its stage counts as idle", () => {
+  test("a body at the slowest allowed rate brings its next chunk before its stage counts as idle", () => {
     const chunkMs = (1000 * CHUNK_BYTES_MAX) / load().config.limits.bodyBytesPerSecondMin;
     expect(chunkMs + load().config.limits.idleTimeout).toBeLessThan(STAGE_IDLE_MS / 2);
   });
