@@ -7,6 +7,7 @@
  * gzip, which are padding, may be followed by zeros only. What is neither is refused.
  */
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import { s3Error } from "../s3/errors.ts";
 import { damagedArchive } from "../s3/tar.ts";
 
 const OUTPUT_BYTES = 64 * 1024;
@@ -90,6 +91,7 @@ export class Inflate {
   readonly #kind: Kind;
   #streams: Streams;
   #isPadding = false;
+  #isClosed = false;
 
   constructor(kind: Kind) {
     this.#kind = kind;
@@ -114,11 +116,14 @@ export class Inflate {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#streams.close();
   }
 
   #beginNext(rest: Buffer): void {
     this.#streams.close();
+    // The client went away meanwhile, and nobody would close another one.
+    if (this.#isClosed) throw s3Error("IncompleteBody");
     // Another member would have been gone on with.
     this.#isPadding = this.#kind === "gzip" && rest[0] === 0;
     if (!this.#isPadding) this.#streams = new Streams(this.#kind);
