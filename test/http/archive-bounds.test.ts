@@ -136,7 +136,7 @@ describe("what waits of an archive that takes its time", () => {
     await withSlowArchive(archive, async ({ service: { world }, port }, { socket, passTime }) => {
       const sendUpTo = (from: number, to: number): void => void socket.write(archive.subarray(from, to));
       sendUpTo(0, start.length + MIB);
-      await until(() => world.writers.size > 0);
+      await until(() => [...world.writers].some(({ size }) => size === LARGE.length));
       await sleep(100);
       passTime(14 * MINUTE_MS);
       sendUpTo(start.length + MIB, start.length + 2 * MIB);
