@@ -3,6 +3,8 @@
  * tests that must notice it. `find` stands exactly once in `file`.
  */
 import { archiveMutants } from "./archive-mutants.ts";
+import { answerMutants } from "./answer-mutants.ts";
+import { memoryMutants } from "./memory-mutants.ts";
 import { batchMutants } from "./batch-mutants.ts";
 import { copyMutants } from "./copy-mutants.ts";
 import { edge } from "./edge-mutants.ts";
@@ -464,6 +466,8 @@ export const mutants: readonly Mutant[] = [
   ...salvage,
   ...failures,
   ...edge,
+  ...answerMutants,
+  ...memoryMutants,
   ...accountMutants,
   ...space,
   ...modelMutants,
