@@ -79,7 +79,7 @@ export type TierPlan = {
   readonly stuckBytes: number;
 };
 
-const SEGMENTS_PER_STEP = 2048;
+const SEGMENTS_PER_STEP = 256;
 
 export function* planTier(
   segments: Iterable<TierSegment>,
