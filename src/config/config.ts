@@ -306,8 +306,7 @@ export const configSchema = z.strictObject({
     }),
     bodyBytesPerSecondMin: setting(t.size({ max: MiB }), {
       description:
-        "what a request body must bring per second, averaged over limits.idleTimeout; 0B: any rate. A body " +
-        "above 1 MiB is given up in any case when its next 1 MiB takes more than an hour",
+        "what a body must bring per second, averaged over limits.idleTimeout; 0B: any, but 1 MiB an hour",
       default: "1KiB",
       status: "used",
     }),

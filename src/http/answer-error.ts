@@ -6,7 +6,7 @@
  * before the socket closes.
  */
 import { errorXml } from "../s3/error-xml.ts";
-import { answer, baseHeaders } from "./answer.ts";
+import { answerAtOnce, baseHeaders } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { toS3Error } from "./to-s3-error.ts";
 
@@ -77,7 +77,7 @@ export function answerError(exchange: Exchange, thrown: unknown): void {
   else if (mustClose(exchange) && !isExpectingContinue && !incoming.destroyed) {
     return answerAndLinger(exchange, error.status, headers, body);
   }
-  answer(exchange, error.status, headers, body);
+  answerAtOnce(exchange, error.status, headers, body);
   // A paused body would never end, and the connection would never be free for the next request.
   if (!incoming.complete) incoming.resume();
 }

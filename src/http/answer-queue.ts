@@ -28,7 +28,7 @@ function oneByteText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
-function end({ exchange, status, body }: CompleteAnswer): void {
+export function endAnswer({ exchange, status, body }: CompleteAnswer): void {
   const { outgoing } = exchange;
   if (body === undefined) outgoing.end();
   else if (typeof body === "string" || body.length > JOINED_BYTES_MAX) outgoing.end(body);
@@ -53,6 +53,6 @@ export class AnswerQueue {
   readonly #endAll = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const answer of waiting) end(answer);
+    for (const answer of waiting) endAnswer(answer);
   };
 }

@@ -2,6 +2,7 @@
  * Complete answers: head and body in one go. Head lines are flat lists of names and values, written once;
  * Node adds Date, Connection and Keep-Alive itself.
  */
+import { endAnswer } from "./answer-queue.ts";
 import type { Exchange } from "./exchange.ts";
 
 export const SERVER_NAME = "Thermocline";
@@ -32,23 +33,38 @@ export function writeHeaders(exchange: Exchange): string[] {
   return headers;
 }
 
-/** `headers` must not hold a Content-Length. */
-export function answer(
+type CompleteBody = Uint8Array | string;
+
+/** Returns what of the body is sent. */
+function writeHead(
   exchange: Exchange,
   status: number,
   headers: string[],
-  body?: Uint8Array | string,
-): void {
-  const { outgoing } = exchange;
-  const hasBody = body !== undefined && exchange.method !== "HEAD";
+  body: CompleteBody | undefined,
+): CompleteBody | undefined {
   if (body !== undefined) {
     const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     headers.push("Content-Length", String(length));
   } else if (status !== 204 && status !== 304) {
     headers.push("Content-Length", "0");
   }
-  outgoing.writeHead(status, headers);
-  exchange.edge.answers.end(exchange, status, hasBody ? body : undefined);
+  exchange.outgoing.writeHead(status, headers);
+  return exchange.method === "HEAD" ? undefined : body;
+}
+
+/** `headers` must not hold a Content-Length. */
+export function answer(exchange: Exchange, status: number, headers: string[], body?: CompleteBody): void {
+  exchange.edge.answers.end(exchange, status, writeHead(exchange, status, headers, body));
+}
+
+/** Not with the others of this turn: where a client was too slow, Node may cut the socket before its end. */
+export function answerAtOnce(
+  exchange: Exchange,
+  status: number,
+  headers: string[],
+  body: CompleteBody,
+): void {
+  endAnswer({ exchange, status, body: writeHead(exchange, status, headers, body) });
 }
 
 export function answerXml(exchange: Exchange, xml: Uint8Array | string): void {

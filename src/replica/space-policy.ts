@@ -38,7 +38,7 @@ export type Caution = {
   readonly reapGraceMs: number;
 };
 
-export const DISK_CAUTION: Caution = { snapshotsKept: 2, quietMs: 60_000, reapGraceMs: 10_000 };
+export const DISK_CAUTION: Caution = { snapshotsKept: 2, quietMs: 60_000, reapGraceMs: 1000 };
 
 /** There is no start from a snapshot, and nothing to be gentle to but memory, which is short. */
 export const MEMORY_CAUTION: Caution = { snapshotsKept: 1, quietMs: 500, reapGraceMs: 1000 };

@@ -5,9 +5,11 @@
  * changes nothing.
  */
 import { cp, open, readdir, rm, stat } from "node:fs/promises";
+import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { RefusedError } from "../../src/base/errors.ts";
 import { readTrailer, TRAILER_BYTES } from "../../src/segment/footer.ts";
 import { SEGMENT_HEAD_BYTES } from "../../src/segment/segment-head.ts";
+import { readManifest } from "../../src/store/level-manifest.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { verifyDirectory } from "../support/verify-directory.ts";
 import { judgeSalvage } from "./judge-salvage.ts";
@@ -108,12 +110,14 @@ type Place = {
 
 async function placesIn(directory: string): Promise<readonly Place[]> {
   const places: Place[] = [];
+  const manifest = await readManifest(new NodeDisk(), `${directory}/index`);
   for (const name of await readdir(directory, { recursive: true })) {
     const status = await stat(`${directory}/${name}`);
     if (!status.isFile() || status.size === 0 || name === "reserve") continue;
     if (name.startsWith("log/")) places.push(...(await placesInSegment(directory, name, status.size)));
-    else if (name.endsWith(".ldb")) places.push(...placesInTable(name, status.size));
-    else places.push({ kind: kindOf(name), path: name, start: 0, end: status.size });
+    else if (name.endsWith(".ldb") && manifest?.tables.has(Number.parseInt(name.slice(6), 10)) === true) {
+      places.push(...placesInTable(name, status.size));
+    } else places.push({ kind: kindOf(name), path: name, start: 0, end: status.size });
     // Most of these two files is padding: the slots get their share.
     if (name === "vote" || name === "acked") {
       places.push({ kind: `${name}, a slot`, path: name, start: 0, end: 40 });
@@ -135,6 +139,8 @@ function kindOf(name: string): string {
   if (/index\/\d+\.log$/.test(name)) return "index, its log";
   if (name.startsWith("index/MANIFEST")) return "index, the manifest";
   if (name.startsWith("lock/")) return "lock";
+  // A compaction has merged it, and nobody has removed it yet.
+  if (name.endsWith(".ldb")) return "index, a table that is left over";
   return name.startsWith("index/") ? `index, ${name.slice("index/".length)}` : name;
 }
 

@@ -38,8 +38,10 @@ test("answers that are known in one turn are written when it is over, and count 
   await send(port, { method: "PUT", url: "/bucket" });
   await send(port, { method: "PUT", url: "/bucket/key", body: "x" });
   isHeld = true;
+  // A refusal does not wait: what made it may cut the connection in the same turn.
+  expect((await send(port, { url: "/bucket/absent" })).status).toBe(404);
   let answered = 0;
-  const answers = ["/bucket/key", "/bucket/absent", "/bucket?location"].map(async (url) => {
+  const answers = ["/bucket/key", "/bucket/key", "/bucket?location"].map(async (url) => {
     const answer = await send(port, { url });
     answered++;
     return answer.status;
@@ -48,6 +50,6 @@ test("answers that are known in one turn are written when it is over, and count 
   await systemClock.sleep(30);
   expect([answered, edge.inFlight(), turns.length]).toEqual([0, 3, 1]);
   for (const endTurn of turns) endTurn();
-  expect(await Promise.all(answers)).toEqual([200, 404, 200]);
+  expect(await Promise.all(answers)).toEqual([200, 200, 200]);
   expect(edge.inFlight()).toBe(0);
 });

@@ -134,8 +134,8 @@ const MIB = 1024 * 1024;
 export async function checkOverwrite(
   times: number,
 ): Promise<Omit<OverwriteResult, "wrong"> & { readonly failures: readonly string[] }> {
-  // Larger ones are freed ten seconds later, for their readers, so their bound is one of the rate too.
-  const sizes = [4000, 16_000, 30_000, 64_000, 64_000, 64_000];
+  // In the record and in chunks. Those in chunks are freed a second later, for their readers.
+  const sizes = [4000, 16_000, 64_000, 64_000, 300_000, 1_500_000, 6_000_000];
   const { wrong, ...result } = await runOverwrite({ setBytes: 1024 * MIB, times, sizes });
   const failures = wrong.map((key) => `${key} is not what was written last`);
   if (result.diskBytesMost >= 3 * 1024 * MIB) failures.push(`the disk took ${result.diskBytesMost} bytes`);

@@ -10,8 +10,8 @@ export const answerMutants: readonly Mutant[] = [
     name: "answers-of-a-turn-lost",
     what: "of the answers that are known in one turn only one is ever ended",
     file: "src/http/answer-queue.ts",
-    find: "for (const answer of waiting) end(answer);",
-    replace: "for (const answer of waiting.slice(-1)) end(answer);",
+    find: "for (const answer of waiting) endAnswer(answer);",
+    replace: "for (const answer of waiting.slice(-1)) endAnswer(answer);",
     killedBy: answers,
   },
   {

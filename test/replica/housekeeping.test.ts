@@ -82,9 +82,9 @@ describe("bodies", () => {
     expect(liveBytes(world)).toBe(5 * MIB);
     await remove(world, "a");
     await putLarge(world, "b", MIB);
-    await world.clock.advance(5 * SECOND);
+    await world.clock.advance(SECOND / 2);
     expect(liveBytes(world)).toBe(6 * MIB);
-    await world.clock.advance(10 * SECOND);
+    await world.clock.advance(3 * SECOND);
     expect(liveBytes(world)).toBe(MIB);
     expect(await rowsLeft(world, BODY_ROWS)).toHaveLength(1);
   });

@@ -89,7 +89,8 @@ describe("beside a server that runs", () => {
     const server = await ServerProcess.start(join(folder.path, "data"));
     const second = await thermocline(["dev", "--data-dir", server.directory, ...freePorts]);
     oneLine(second, 1, /another process uses .*data\. Stop it, or give this one its own --data-dir/);
-    oneLine(await thermocline(["verify", "--data-dir", server.directory]), 1, /a process uses .*: stop it/);
+    const verify = await thermocline(["verify", "--data-dir", server.directory]);
+    oneLine(verify, 1, /another process uses .*: stop it first/);
     expect((await fetch(`${server.endpoint}/-/ready`)).status).toBe(200);
     expect(await server.stop()).toMatchObject({ code: 0 });
   });
