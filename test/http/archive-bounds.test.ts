@@ -42,7 +42,8 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe("an archive of large files", () => {
   test("has few bytes on their way to the log at a time, and credits for them", async () => {
-    const { service, port, close } = await startEdge({ limits: { bytesInFlightMax: 14 * MIB } });
+    const started = await startEdge({ limits: { bytesInFlightMax: 14 * MIB } });
+    const { service, port } = started;
     await send(port, { method: "PUT", url: "/bucket" });
     const { world } = service;
     const list = [...files(30, 500_000), ...files(2, 7 * MIB), ...files(10, 100_000), ...files(3, 4 * MIB)];
@@ -71,7 +72,7 @@ describe("an archive of large files", () => {
     expect(most).toBeLessThanOrEqual(6 * MIB);
     for (const [name, bytes] of list)
       expect(world.objects.get(`bucket/${name}`)?.etag).toBe(md5(bytes).slice(1, -1));
-    await close();
+    await started.close();
   }, 60_000);
 
   test("fills nobody's queue: other writes go on beside it, and it is stored", async () => {

@@ -10,7 +10,8 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 
 test("the table lists the bugs that there are, each as noticed", () => {
   const rows = [...read("test/mutants/README.md").matchAll(/^\| ([a-z0-9-]*[a-z0-9]) +\|.*\| (\w+) +\|$/gm)];
-  expect(rows.map(([, name]) => name).toSorted()).toEqual(mutants.map(({ name }) => name).toSorted());
+  expect(new Set(rows.map(([, name]) => name))).toEqual(new Set(mutants.map(({ name }) => name)));
+  expect(rows).toHaveLength(mutants.length);
   expect(new Set(rows.map(([, , noticed]) => noticed))).toEqual(new Set(["yes"]));
 });
 
