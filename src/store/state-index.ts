@@ -49,7 +49,7 @@ const REOPEN_AFTER_MS = 1000;
 /** Rows per slice of building a batch: about 1 ms on the event loop. */
 const SLICE_ROWS = 1000;
 /** The same for large rows: a page of extents has some kilobytes. */
-const SLICE_BYTES = 128 * 1024;
+const SLICE_BYTES = 64 * 1024;
 
 /** Rows come as they are stored, their checks unread. */
 export type StateSnapshot = IndexSnapshot & { readonly index: number };
