@@ -2,6 +2,7 @@
  * What somebody has read of a bucket: its listing, its manifests and tails, the ends of segments. What was
  * listed and not read, or says something else than its key, counts as damaged: nothing is assumed of it.
  */
+import type { Steps } from "../base/steps.ts";
 import type { ColdKind } from "../ports/cold-store.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { parseColdKey } from "./cold-names.ts";
@@ -41,18 +42,20 @@ export type NamedObject<Kind extends ColdKind = ColdKind> = ListedObject & {
   readonly name: ColdName & { readonly kind: Kind };
 };
 
-/** The objects of one lineage by what they are, in the order of their keys. */
+/** The objects of one lineage by what they are; manifests from the oldest to the newest. */
 export type LineageObjects = { readonly [Kind in ColdKind]: readonly NamedObject<Kind>[] };
 
+const OBJECTS_PER_STEP = 1024;
+
 /** What `coldKey` made and nothing else, by lineage. */
-export function objectsByLineage(
+export function* objectsByLineage(
   cluster: string,
-  listing: Iterable<ListedObject>,
-): ReadonlyMap<string, LineageObjects> {
-  const byKey = new Map<string, ListedObject>();
-  for (const object of listing) byKey.set(object.key, object);
+  listed: ReadonlyMap<string, ListedObject>,
+): Steps<ReadonlyMap<string, LineageObjects>> {
   const lineages = new Map<string, { readonly [Kind in ColdKind]: NamedObject[] }>();
-  for (const { key, bytes } of [...byKey.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+  let seen = 0;
+  for (const { key, bytes } of listed.values()) {
+    if (++seen % OBJECTS_PER_STEP === 0) yield;
     const parsed = parseColdKey(key);
     if (parsed?.place.cluster !== cluster) continue;
     const { lineage } = parsed.place;
@@ -66,6 +69,7 @@ export function objectsByLineage(
     lineages.set(lineage, objects);
     objects[parsed.name.kind].push({ key, bytes, name: parsed.name });
   }
+  for (const { manifest } of lineages.values()) manifest.sort((one, other) => (one.key < other.key ? -1 : 1));
   // Each name went to the list of its kind.
   return lineages as ReadonlyMap<string, LineageObjects>;
 }

@@ -160,7 +160,6 @@ function firstDifference(one: TailSource, other: TailSource, from: number): numb
   const last = Math.min(one.last, other.last);
   if (first > last) return undefined;
   const differs = (index: number): boolean => !sameChain(one.chainBefore(index), other.chainBefore(index));
-  if (differs(first)) return first;
   // A chain value stands for all that is before it: what is equal there is equal everywhere.
   if (!differs(last + 1)) return undefined;
   let index = first;

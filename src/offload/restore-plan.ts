@@ -7,6 +7,7 @@
  * refusal, unless gaps are accepted. Objects that a manifest names hold all that is live at any later entry
  * too, so after the replay segments lie where `cold` says, whatever entries of the log said meanwhile.
  */
+import { finishAtOnce } from "../base/steps.ts";
 import type { ChainValue } from "../segment/record.ts";
 import { manifestAt, objectsByLineage, parentOf } from "./bucket-contents.ts";
 import type { BucketContents, LineageObjects, ListedObject } from "./bucket-contents.ts";
@@ -108,7 +109,7 @@ type Survey = Found & {
 export function planRestore(bucket: BucketContents, wish: RestoreWish): RestorePlan | RestoreRefusal {
   const listed = new Map<string, ListedObject>();
   for (const object of bucket.listing) listed.set(object.key, object);
-  const choice = choose({ ...bucket, listing: listed.values() }, wish);
+  const choice = choose(bucket, listed, wish);
   if ("kind" in choice) return choice;
   const passedOver: PassedOver[] = [];
   let spare: Survey | undefined;
@@ -140,8 +141,13 @@ function refusal(
   return { kind: "refused", reason, message, problems, passedOver };
 }
 
-function choose(bucket: BucketContents, { target, lineage }: RestoreWish): Choice | RestoreRefusal {
-  const lineages = objectsByLineage(bucket.cluster, bucket.listing);
+function choose(
+  bucket: BucketContents,
+  listed: ReadonlyMap<string, ListedObject>,
+  { target, lineage }: RestoreWish,
+): Choice | RestoreRefusal {
+  // Nobody is served meanwhile, so nobody waits.
+  const lineages = finishAtOnce(objectsByLineage(bucket.cluster, listed));
   if (target.kind === "manifest") return chooseManifest(bucket, lineages, target.key);
   const youngest = lineage ?? youngestLineage(bucket, lineages);
   if (typeof youngest !== "string") return youngest;

@@ -64,7 +64,10 @@ export class ColdWorld {
   }
 
   remove(...keys: readonly string[]): void {
-    for (const key of keys) this.objects.delete(key);
+    for (const key of keys) {
+      this.objects.delete(key);
+      this.manifests.delete(key);
+    }
   }
 
   keysOf(kind: ColdName["kind"]): readonly string[] {

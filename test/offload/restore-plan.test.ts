@@ -75,6 +75,13 @@ describe("a restore", () => {
     expect(plan.recoveryPoint.index).toBe(57);
   });
 
+  test("takes of several tails the one that goes furthest", () => {
+    const { world } = usualWorld();
+    world.tail(31, 32);
+    const longest = world.tail(31, 37);
+    expect(planned(world).replay.map((fetch) => fetch.key)).toEqual([key(3), longest]);
+  });
+
   test("of a young store needs no snapshot", () => {
     const world = new ColdWorld();
     world.manifest(manifestOf(14));
@@ -324,6 +331,10 @@ describe("a hole in the log", () => {
     const other = world.tails.get(tails[0] as string);
     if (other !== undefined) world.tails.set(last, other);
     expect(refused(world).problems[1]).toMatchObject({ reason: "it says that it is another one" });
+    const chainBefore = (index: number) => chainOf("log", index - 1);
+    const elsewhere = { lineage: "bb", segmentId: 4, first: 34, last: 34, chainBefore };
+    world.tails.set(last, { kind: "tail", tail: elsewhere });
+    expect(refused(world).problems[1]).toMatchObject({ reason: "it says that it is another one" });
     world.tails.set(last, { kind: "unknownVersion", version: 2 });
     expect(refused(world).problems[1]).toEqual({ kind: "unknownVersion", key: last, version: 2 });
   });
@@ -411,6 +422,21 @@ describe("two histories", () => {
     expect(refused(world, upTo(manifest)).problems).toEqual([disagreement(34, last, manifest)]);
     world.tail(33, 38);
     expect(refused(world).problems[0]).toMatchObject({ kind: "disagreement", index: 34 });
+  });
+
+  test("that part within a segment of which the manifest knows the end are a refusal", () => {
+    const pending = segmentOf(4, { copy: undefined });
+    const { world, manifest, tails } = usualWorld({ index: 40, segments: [...segmentsUpTo(30), pending] });
+    world.remove(...tails);
+    const fourth = world.segment(4);
+    expect(planned(world).recoveryPoint.index).toBe(40);
+    const chains = { chainBefore: chainOf("log", 30), chainAfter: chainOf("fork", 40) };
+    world.ends.set(fourth, { kind: "ends", first: 31, last: 40, ...chains });
+    const problem = disagreement(40, fourth, manifest);
+    expect(refused(world).problems).toEqual([problem]);
+    expect(refused(world, upTo(manifest)).problems).toEqual([problem]);
+    world.tail(41, 44, fork);
+    expect(refused(world).problems).toEqual([problem]);
   });
 
   test("are settled by a sealed segment that holds their entries", () => {

@@ -163,6 +163,13 @@ describe("a look", () => {
     expect(found.stuckBytes).toBe(0);
   });
 
+  test("frees no more at a time than it may, for whatever reasons", () => {
+    const segments = [0, 0, 0, 5, 5, 5].map((heat, at) => segment({ id: at + 1, ...done, heat }));
+    const found = plan(segments, { ...usual, hotBytes: 2000 * MIB });
+    expect(found.frees.map(({ why }) => why)).toEqual(["cooled", "cooled", "cooled", "diskFull"]);
+    expect(found.stuckBytes).toBe(0);
+  });
+
   test("frees nothing that is read while what has cooled is enough", () => {
     const segments = [segment({ id: 1, ...done, heat: 5 }), segment({ id: 2, ...done })];
     expect(plan(segments, pressed).frees).toEqual([{ id: 2, why: "cooled" }]);
