@@ -78,10 +78,7 @@ const ITEMS_PER_STEP = 2048;
 
 export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): Steps<GarbagePlan> {
   const { place, bucket, logTimeMs } = facts;
-  const listed = new Map<string, ListedObject>();
-  // A listing may lag behind what was written.
-  for (const key of bucket.manifests.keys()) listed.set(key, { key, bytes: 0 });
-  for (const object of bucket.listing) listed.set(object.key, object);
+  const listed = yield* listedIn(bucket);
   const lineages = yield* objectsByLineage(place.cluster, listed);
   const own = lineages.get(place.lineage) ?? NO_OBJECTS;
   const { restoreWindowMs, deletionsMax } = settings;
@@ -99,6 +96,17 @@ export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): St
   const reach = yield* reachOf(known);
   const rest = yield* planObjects({ own, listed, reach }, facts, settings);
   return { retained, deleteManifests, ...rest, blockedBy: [] };
+}
+
+function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<ReadonlyMap<string, ListedObject>> {
+  const listed = new Map<string, ListedObject>();
+  // A listing may lag behind what was written.
+  for (const key of manifests.keys()) listed.set(key, { key, bytes: 0 });
+  for (const object of listing) {
+    listed.set(object.key, object);
+    if (listed.size % ITEMS_PER_STEP === 0) yield;
+  }
+  return listed;
 }
 
 /** Lineages that were restored from this one, or of which nobody can tell. */
@@ -163,9 +171,7 @@ function* planObjects(
   { graceMs, orphanGraceMs, deletionsMax }: GarbageSettings,
 ): Steps<Pick<GarbagePlan, "deleteTails" | "deleteObjects" | "mark" | "unmark">> {
   const { segments, marks, replaced, logTimeMs } = facts;
-  const byFirst = new Map(segments.map((segment) => [segment.first, segment]));
-  const byId = new Map(segments.map((segment) => [segment.id, segment]));
-  const named = new Set(segments.map(({ cold }) => cold?.key));
+  const { byFirst, byId, named } = yield* inState(segments);
   const isGarbage = ({ key, name }: NamedObject): boolean => {
     if (reach.keys.has(key) || named.has(key) || facts.isInFlight(key)) return false;
     return name.kind !== "segment" || isDeadSegment(name, reach, byFirst);
@@ -193,6 +199,26 @@ function* planObjects(
     mark: mark.slice(0, deletionsMax),
     unmark: [...marks.keys()].filter((key) => !garbage.has(key)).slice(0, deletionsMax),
   };
+}
+
+type InState = {
+  readonly byFirst: ReadonlyMap<number, StateSegment>;
+  readonly byId: ReadonlyMap<number, StateSegment>;
+  /** Keys of copies. */
+  readonly named: ReadonlySet<string>;
+};
+
+function* inState(segments: readonly StateSegment[]): Steps<InState> {
+  const byFirst = new Map<number, StateSegment>();
+  const byId = new Map<number, StateSegment>();
+  const named = new Set<string>();
+  for (const segment of segments) {
+    byFirst.set(segment.first, segment);
+    byId.set(segment.id, segment);
+    if (segment.cold !== undefined) named.add(segment.cold.key);
+    if (byId.size % ITEMS_PER_STEP === 0) yield;
+  }
+  return { byFirst, byId, named };
 }
 
 /** Neither a replay nor a manifest needs it, and nobody will upload it again. */
