@@ -81,6 +81,20 @@ describe("a manifest", () => {
     });
   });
 
+  test("of version 1 is spelled as it was, for ever", () => {
+    const manifest = manifestOf(12, { snapshot: snapshotOf(11), parent: { lineage: "ee", cutIndex: 4 } });
+    const lines = bytesOf(manifest).toString("utf8").split("\n");
+    const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+    expect(lines[0]?.slice(0, 63)).toBe('{"thermocline":"manifest","version":1,"head":{"cluster":"c0ffee');
+    expect(lines[2]).toBe(
+      '{"id":2,"first":11,"last":12,"sealed":false,' +
+        '"chainBefore":"034e1363e4a855f3","chainAfter":"736ccc3b05932504"}',
+    );
+    const body = "123a34bb257a3f04c0b6981bf073f97d38b1859fa58fc9d4ef4c0fea62bc8b05";
+    expect(hash(`${lines.slice(0, 3).join("\n")}\n`)).toBe(body);
+    expect(lines[3]).toBe(`],"sha256":"${body}"}`);
+  });
+
   test("with any flipped bit is damaged, and in its version number unknown", () => {
     const bytes = bytesOf(manifestOf(12));
     for (let bit = 0; bit < bytes.length * 8; bit++) {

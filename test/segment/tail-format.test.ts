@@ -74,6 +74,24 @@ describe("a tail", () => {
     );
   });
 
+  test("of version 1 has the bytes that it had, for ever", () => {
+    const records = makeChain([Buffer.from("one"), Buffer.from("two")], start);
+    const bytes = encoded(records);
+    expect(bytes.toString("hex", 0, 80)).toBe(
+      "544845524d54414c01000000e1304ba1030000000000000064000000000000006400000000000000" +
+        "65000000000000000500000006000000c74b67489161e30756000000000000000666656564303100",
+    );
+    expect(bytes.subarray(80, 188).every((byte) => byte === 0)).toBe(true);
+    expect(bytes.toString("hex", 188, 192)).toBe("b80d61d5");
+    expect(bytes.subarray(192)).toEqual(Buffer.concat(records.map((record) => record.bytes)));
+  });
+
+  test("with changed records says so before it looks at any of them", () => {
+    const bytes = encoded(makeChain(payloads(3), start));
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    expect(decodeTail(bytes)).toEqual({ kind: "damaged", reason: "its records do not match their checksum" });
+  });
+
   test("with any flipped bit is damaged, or of a version that nobody wrote", () => {
     const bytes = encoded(makeChain(payloads(3), start));
     for (let bit = 0; bit < bytes.length * 8; bit++) {
