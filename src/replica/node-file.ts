@@ -41,17 +41,21 @@ export async function openNodeFile(options: NodeFileOptions): Promise<NodeFile> 
   return node;
 }
 
+/** Its fields may mean something else, its check too. */
+export function refuseNewer(node: NodeFile, directory: string): void {
+  if (node.format <= DATA_FORMAT) return;
+  throw new RefusedError(
+    `${directory} has data format ${node.format}, a newer release wrote it: this one knows ${DATA_FORMAT}`,
+  );
+}
+
 /** A directory of a newer release, or of another node, is not for this one. */
 export function refuseOther(
   node: NodeFile,
   expected: { readonly directory: string; readonly nodeId: string },
 ): void {
   const { directory, nodeId } = expected;
-  if (node.format > DATA_FORMAT) {
-    throw new RefusedError(
-      `${directory} has data format ${node.format}, a newer release wrote it: this one knows ${DATA_FORMAT}`,
-    );
-  }
+  refuseNewer(node, directory);
   if (node.nodeId !== nodeId) {
     throw new RefusedError(
       `${directory} belongs to node ${node.nodeId}, the configuration says ${nodeId}: ` +

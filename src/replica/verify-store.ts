@@ -18,7 +18,7 @@ import { SegmentFiles } from "../store/segment-files.ts";
 import { scanSnapshot } from "../store/snapshot-file.ts";
 import { SNAPSHOTS_NAME, listSnapshots } from "../store/snapshot-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
-import { readNodeFile } from "./node-file.ts";
+import { readNodeFile, refuseNewer } from "./node-file.ts";
 import { takeReadersLock } from "./readers-lock.ts";
 import { verifyIndex } from "./verify-index.ts";
 import { verifyLog } from "./verify-log.ts";
@@ -37,6 +37,7 @@ export type VerifyReport = { readonly ok: boolean; readonly lines: readonly stri
 export async function verifyStore(options: VerifyOptions): Promise<VerifyReport> {
   const { disk, directory } = options;
   const node = await readNodeFile(disk, directory);
+  refuseNewer(node, directory);
   const scratch = await options.makeScratch();
   const undo = [() => scratch.remove()];
   try {

@@ -1,5 +1,5 @@
 /** What `verify` tells and leaves alone: it only reads, and the start must not know better than it. */
-import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { LevelIndexStore } from "../../src/adapters/level-index-store.ts";
 import { markKey } from "../../src/store/flush-ring.ts";
@@ -21,6 +21,15 @@ test.each(["vote", "acked"])("a missing %s file is told and not made", async (na
   expect(report.ok).toBe(false);
   expect(report.lines.join("\n")).toContain(name);
   expect(await readdir(directory.path)).not.toContain(name);
+});
+
+test("a directory of a newer release is refused, as at a start", async () => {
+  await using directory = await temporaryDirectory();
+  await fill(directory.path);
+  const path = `${directory.path}/node.json`;
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace('"format": 1', '"format": 9'));
+  await expect(verifyDirectory(directory.path)).rejects.toThrow("a newer release wrote it");
 });
 
 test("nothing in the directory changes, not even a time", async () => {
