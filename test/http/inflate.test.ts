@@ -1,7 +1,7 @@
 /**
  * Decompression by itself: streams behind each other cut at every byte, and an end while it is under way.
  */
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { Inflate } from "../../src/http/inflate.ts";
 
@@ -56,4 +56,17 @@ test("no further stream is begun for a client that went away", async () => {
   expect(String((await bytes.next()).value)).toBe("frame");
   inflate.close();
   await expect(bytes.next()).rejects.toMatchObject({ code: "IncompleteBody" });
+});
+
+test.each([
+  [22, "inflated"],
+  [24, "refused"],
+])("a frame of zstd that asks for 2^%i bytes of memory is %s", async (windowLog, outcome) => {
+  const params = { [constants.ZSTD_c_windowLog]: windowLog, [constants.ZSTD_c_contentSizeFlag]: 0 };
+  const frame = zstdCompressSync(Buffer.alloc(12 * 1024 * 1024), { params });
+  const run = inflated("zstd", [frame]).then(
+    () => "inflated",
+    () => "refused",
+  );
+  expect(await run).toBe(outcome);
 });

@@ -110,4 +110,14 @@ export const answerMutants: readonly Mutant[] = [
     replace: "batchBytesMax: 4 * 1024 * 1024,",
     killedBy: ["test/config/effects.test.ts"],
   },
+  {
+    name: "refusal-waits-for-its-turn",
+    what: "a client that was too slow is cut before it is told so",
+    file: "src/http/answer-error.ts",
+    find: "  answerAtOnce(exchange, error.status, headers, body);",
+    replace:
+      "  const turn = edge.options.clock.yieldToOthers();\n" +
+      "  void turn.then(() => answerAtOnce(exchange, error.status, headers, body));",
+    killedBy: answers,
+  },
 ];

@@ -24,7 +24,8 @@ async function slowStore(world: SpaceWorld): Promise<SimStore> {
   return store;
 }
 
-test("a read that finds its segment gone gives what was written meanwhile", async () => {
+/** A read of "a" that is under way when "a" is written anew. */
+async function overtakenRead() {
   const world = openWorld();
   const store = await slowStore(world);
   const { machine } = world;
@@ -32,6 +33,12 @@ test("a read that finds its segment gone gives what was written meanwhile", asyn
   const reading = world.find(store, "a");
   machine.latencyMs = 0.1;
   await world.write(store, "a", 1100);
+  return { world, store, reading };
+}
+
+test("a read that finds its segment gone gives what was written meanwhile", async () => {
+  const { world, store, reading } = await overtakenRead();
+  const { machine } = world;
   await world.run(store.node.index.flushedThrough(store.node.index.appliedIndex));
   await world.run(machine.disk.remove("data/log/0000000001.seg"));
   const found = await world.run(reading);
@@ -41,13 +48,7 @@ test("a read that finds its segment gone gives what was written meanwhile", asyn
 });
 
 test("so does one that finds its segment's row gone, too", async () => {
-  const world = openWorld();
-  const store = await slowStore(world);
-  const { machine } = world;
-  machine.latencyMs = 500;
-  const reading = world.find(store, "a");
-  machine.latencyMs = 0.1;
-  await world.write(store, "a", 1100);
+  const { world, store, reading } = await overtakenRead();
   for (let at = 0; at < 20; at++) await world.write(store, `other-${at}`, 10);
   await world.run(store.node.replica.propose({ kind: "dropSegments", segmentIds: [1] }));
   expect(store.node.state.segments.all[0]?.id).toBe(2);
