@@ -418,6 +418,9 @@ function freesSpace(command: Command): boolean {
     case "reapBody":
     case "reapParts":
     case "dropSegments":
+    case "segmentOffloaded":
+    case "condemnCold":
+    case "pardonCold":
       return true;
     default:
       return false;

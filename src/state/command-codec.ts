@@ -7,6 +7,7 @@ import { ByteReader, FormatError } from "../base/bytes.ts";
 import type { ByteWriter } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { BatchKind, decodeBatch, encodeBatch } from "./batch-codec.ts";
+import { ColdKind, decodeCold, encodeCold, isColdCommand } from "./cold-codec.ts";
 import { checksumCode, checksumOfCode, readAttributes, writeAttributes } from "./attributes.ts";
 import {
   readBody,
@@ -43,6 +44,7 @@ const Kind = {
   putObjectTags: 31,
   ...BatchKind,
   dropSegments: 60,
+  ...ColdKind,
 } as const;
 
 /** Tags, and behind them the command that they go with. */
@@ -142,7 +144,7 @@ function encodeBodiless(
       for (const id of command.segmentIds) writer.varint(id);
       return;
     default:
-      return encodeSetting(writer, command);
+      return isColdCommand(command) ? encodeCold(writer, command) : encodeSetting(writer, command);
   }
 }
 
@@ -257,8 +259,8 @@ function decodeBodiless(kind: number, reader: ByteReader): Command {
         segmentIds: Array.from({ length: reader.varint() }, () => reader.varint()),
       };
     default: {
-      const setting = decodeSetting(kind, reader);
-      if (setting !== undefined) return setting;
+      const other = decodeSetting(kind, reader) ?? decodeCold(kind, reader);
+      if (other !== undefined) return other;
       throw new FormatError(`unknown command ${kind}: written by a newer version`);
     }
   }

@@ -6,6 +6,8 @@
 import { unreachable } from "../base/assert.ts";
 import type { Attributes, StoredChecksum } from "./attributes.ts";
 import type { Chunk, Command, CopyBody, CopyCommand, WriteCondition } from "./command.ts";
+import { isColdCommand } from "./cold-codec.ts";
+import type { ColdCommand } from "./cold-command.ts";
 import type { SettingCommand } from "./setting-command.ts";
 import { NO_TAGS } from "./tags.ts";
 import type { TagSet } from "./tags.ts";
@@ -99,7 +101,21 @@ function bodilessBytes(
     case "dropSegments":
       return VARINT_BYTES * command.segmentIds.length;
     default:
-      return settingBytes(command);
+      return isColdCommand(command) ? coldBytes(command) : settingBytes(command);
+  }
+}
+
+function coldBytes(command: ColdCommand): number {
+  switch (command.kind) {
+    case "segmentOffloaded":
+      return UNIT_BYTES * (command.copy.key.length + command.copy.sha256.length);
+    case "condemnCold":
+    case "pardonCold":
+      return command.keys.reduce((bytes, key) => bytes + VARINT_BYTES + UNIT_BYTES * key.length, 0);
+    case "beginLineage":
+      return UNIT_BYTES * (command.lineage.length + command.parent.length);
+    default:
+      return unreachable(command);
   }
 }
 

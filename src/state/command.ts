@@ -4,6 +4,7 @@
  * them.
  */
 import type { Attributes, StoredChecksum } from "./attributes.ts";
+import type { ColdCommand } from "./cold-command.ts";
 import type { PartRun } from "./object-row.ts";
 import type { UploadChecksum, Versioning } from "./rows.ts";
 import type { SettingCommand } from "./setting-command.ts";
@@ -237,7 +238,8 @@ export type Command =
   /** Nothing but its entry's log time, which the log thereby keeps. */
   | { readonly kind: "tick" }
   /** Rows of segments whose files are gone. One that is in use after all keeps its row. */
-  | { readonly kind: "dropSegments"; readonly segmentIds: readonly number[] };
+  | { readonly kind: "dropSegments"; readonly segmentIds: readonly number[] }
+  | ColdCommand;
 
 /** A chunk record: a piece of a body that is still private to its writer. */
 export type Chunk = {
@@ -270,6 +272,8 @@ export type CommandResult =
   | { readonly kind: "noSuchBucket" }
   | { readonly kind: "noSuchKey" }
   | { readonly kind: "noSuchUpload" }
+  /** No segment has this id any more, or another one, or it is still open. */
+  | { readonly kind: "noSuchSegment" }
   /** A part arrived or went between validation and apply: validate again. */
   | { readonly kind: "uploadChanged" }
   | { readonly kind: "preconditionFailed" }

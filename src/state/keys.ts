@@ -16,7 +16,7 @@ function bucketIdText(bucketId: number): string {
 
 export const keys = {
   /** Counters and switches of the state machine itself. */
-  meta: (name: "nextBucketId" | "logTime" | "dates" | "dataKey") => `meta/${name}`,
+  meta: (name: "nextBucketId" | "logTime" | "dates" | "dataKey" | "lineage") => `meta/${name}`,
   bucket: (name: string) => `bucket/${name}`,
   bucketCounters: (bucketId: number) => `count/${bucketIdText(bucketId)}`,
   setting: (bucketId: number, name: BucketSettingName) => `setting/${bucketIdText(bucketId)}/${name}`,
@@ -53,6 +53,8 @@ export const keys = {
   part: (uploadId: string, partNumber: number) => `part/${uploadId}/${String(partNumber).padStart(5, "0")}`,
   reap: (kind: "body" | "parts", id: string) => `reap/${kind}/${id}`,
   segment: (id: number) => `segment/${id.toString(36).padStart(8, "0")}`,
+  /** By its key in the cold tier. */
+  condemned: (coldKey: string) => `condemned/${coldKey}`,
 } as const;
 
 const HISTORY = "history/";
@@ -94,5 +96,6 @@ export const ranges = {
   stages: prefixRange("stage/"),
   reaps: prefixRange("reap/"),
   segments: prefixRange("segment/"),
+  condemned: prefixRange("condemned/"),
   openUploads: prefixRange("uploads/"),
 } as const;

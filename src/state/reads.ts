@@ -68,7 +68,12 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
     case "setDate":
     case "tick":
     case "dropSegments":
+    case "segmentOffloaded":
+    case "beginLineage":
       return [];
+    case "condemnCold":
+    case "pardonCold":
+      return command.keys.map(keys.condemned);
   }
 }
 

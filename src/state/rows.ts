@@ -152,6 +152,18 @@ export type AppendRow = { readonly refs: number; readonly nesting: number };
 /** Work that is left after the last reference went; done in steps (RULES.md R5). */
 export type ReapRow = { readonly sinceMs: number };
 
+/** `verbatim`: the bytes of the segment as it was sealed. `packed`: what was live, and where it stood. */
+export const COLD_COPY_KINDS = ["verbatim", "packed"] as const;
+
+/** A verified copy of a segment in the cold tier, by its whole key (RULES.md R20). */
+export type ColdCopy = {
+  readonly kind: (typeof COLD_COPY_KINDS)[number];
+  readonly key: string;
+  readonly bytes: number;
+  /** Of all its bytes, in hex. */
+  readonly sha256: string;
+};
+
 export type SegmentRow = {
   readonly firstIndex: number;
   /** Bytes so far of the open segment, final for a cut one; without the footer. */
@@ -165,7 +177,24 @@ export type SegmentRow = {
   readonly chainHigh: number;
   /** How many segments right before this one have no row any more; absent for none. */
   readonly droppedBefore?: number;
+  /** Chain value before the first record; absent while the segment before this one has its row. */
+  readonly chainBefore?: { readonly low: number; readonly high: number };
+  /** Of its last entry: log time, and the time that users see. Absent until it is cut. */
+  readonly ended?: { readonly timeMs: number; readonly dateMs: number };
+  /** Absent while there is none. */
+  readonly cold?: ColdCopy;
 };
+
+/** An object of the cold tier that is to be deleted, once its grace is over. */
+export type CondemnedRow = {
+  /** Log time. */
+  readonly sinceMs: number;
+  /** Whether a segment row named it before; else it is somebody's leavings. */
+  readonly wasNamed: boolean;
+};
+
+/** What this state was restored from; there is none where nothing ever was. */
+export type LineageRow = { readonly lineage: string; readonly parent: string; readonly cutIndex: number };
 
 export type CounterRow = { readonly value: number };
 
@@ -196,4 +225,6 @@ export const rows = {
   segment: codec<SegmentRow>(),
   counter: codec<CounterRow>(),
   dates: codec<DatesRow>(),
+  condemned: codec<CondemnedRow>(),
+  lineage: codec<LineageRow>(),
 } as const;

@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { ranges, keys } from "./keys.ts";
 import { rows } from "./rows.ts";
-import type { SegmentRow } from "./rows.ts";
+import type { ColdCopy, SegmentRow } from "./rows.ts";
 import type { StateView } from "./view.ts";
 
 export type SegmentEntry = { readonly id: number } & {
@@ -27,6 +27,9 @@ export type EntryPosition = {
   readonly cut: boolean;
   readonly chain: { readonly low: number; readonly high: number };
 };
+
+/** Of an entry: log time, and what users see. */
+export type EntryTime = { readonly timeMs: number; readonly dateMs: number };
 
 export function segmentOfRow(key: string, bytes: Uint8Array): SegmentEntry {
   const id = Number.parseInt(key.slice(ranges.segments.from.length), 36);
@@ -77,7 +80,7 @@ export class SegmentTable {
   }
 
   /** The open segment grows by an entry, or a new one starts. */
-  append(position: EntryPosition): void {
+  append(position: EntryPosition, time: () => EntryTime): void {
     let last = this.#segments.at(-1);
     if (last === undefined || last.cut) {
       last = {
@@ -107,6 +110,7 @@ export class SegmentTable {
     last.cut = position.cut;
     last.chainLow = position.chain.low;
     last.chainHigh = position.chain.high;
+    if (position.cut) last.ended = time();
     this.#dirty.add(last);
   }
 
@@ -120,6 +124,15 @@ export class SegmentTable {
     this.#dirty.add(segment);
   }
 
+  byId(id: number): SegmentEntry | undefined {
+    return segmentById(this.#segments, id);
+  }
+
+  setCold(segment: SegmentEntry, copy: ColdCopy): void {
+    segment.cold = copy;
+    this.#dirty.add(segment);
+  }
+
   /** The segment that holds entry `index`. */
   find(index: number): SegmentEntry | undefined {
     const found = this.#segments[lastAtMost(this.#segments, index, ({ firstIndex }) => firstIndex)];
@@ -130,26 +143,31 @@ export class SegmentTable {
   }
 
   /** Those of them that are cut and dead; the last one stays, because the log goes on from it. */
-  drop(ids: readonly number[]): void {
+  drop(ids: readonly number[]): readonly SegmentEntry[] {
     const doomed = new Set(ids);
     const last = this.#segments.at(-1);
     const kept: SegmentEntry[] = [];
+    const gone: SegmentEntry[] = [];
     let dropped = 0;
     for (const segment of this.#segments) {
       if (doomed.has(segment.id) && segment.cut && segment.liveBytes === 0 && segment !== last) {
         dropped += 1 + (segment.droppedBefore ?? 0);
+        gone.push(segment);
         this.#dropped.push(segment.id);
         this.#dirty.delete(segment);
         continue;
       }
       if (dropped > 0) {
         segment.droppedBefore = (segment.droppedBefore ?? 0) + dropped;
+        const { chainLow: low, chainHigh: high } = gone.at(-1) as SegmentEntry;
+        segment.chainBefore = { low, high };
         this.#dirty.add(segment);
         dropped = 0;
       }
       kept.push(segment);
     }
     this.#segments = kept;
+    return gone;
   }
 
   writeDirty(view: StateView): void {

@@ -5,6 +5,8 @@
  */
 import { unreachable } from "../base/assert.ts";
 import { applyAbortBody, applyChunk, applyReapBody } from "./apply-body.ts";
+import { applyCold, applyDropSegments } from "./apply-cold.ts";
+import { isColdCommand } from "./cold-codec.ts";
 import { applyAppendObject } from "./apply-append.ts";
 import type { ApplyContext } from "./apply-context.ts";
 import { applySetting, removeSettings } from "./apply-setting.ts";
@@ -87,9 +89,9 @@ export class StateMachine {
   }
 
   #begin(timeMs: number, position: EntryPosition): ApplyContext {
-    this.segments.append(position);
     const { dates } = this;
     const logTimeMs = Math.max(timeMs, this.#logTimeMs);
+    this.segments.append(position, () => ({ timeMs: logTimeMs, dateMs: dates.at(logTimeMs) }));
     return {
       view: this.#view,
       effects: this.#effects,
@@ -164,8 +166,7 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
     case "tick":
       return { kind: "done" };
     case "dropSegments":
-      context.segments.drop(command.segmentIds);
-      return { kind: "done" };
+      return applyDropSegments(context, command.segmentIds);
     case "putBucketSetting":
     case "deleteBucketSetting":
     case "putAccount":
@@ -173,7 +174,7 @@ function applyCommand(context: ApplyContext, placed: PlacedCommand, sub: number)
     case "putDataKey":
       return applySetting(context, command);
     default:
-      return unreachable(command);
+      return isColdCommand(command) ? applyCold(context, command) : unreachable(command);
   }
 }
 

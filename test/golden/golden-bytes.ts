@@ -25,6 +25,7 @@ import { VoteFile } from "../../src/store/vote-file.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
 import { chunkOf } from "../state/chunk-of.ts";
 import { batchOfVersions } from "./golden-batches.ts";
+import { coldCommands, coldRows } from "./golden-cold.ts";
 
 const chain = { low: 0x01020304, high: 0xf1f2f3f4 };
 const ETAG = "d41d8cd98f00b204e9800998ecf8427e";
@@ -125,6 +126,7 @@ const commands: Readonly<Record<string, Command>> = {
   setDate: { kind: "setDate", dateMs: 1_700_000_000_000 },
   tick: { kind: "tick" },
   dropSegments: { kind: "dropSegments", segmentIds: [1, 200, 70_000] },
+  ...coldCommands,
   putTagged: {
     kind: "putObject",
     bucket: "bucket",
@@ -374,6 +376,7 @@ const otherRows: Readonly<Record<string, Buffer>> = {
     chainLow: chain.low,
     chainHigh: chain.high,
   }),
+  ...coldRows,
   counter: rows.counter.encode({ value: 2 }),
   dates: rows.dates.encode({ offsetMs: -86_400_000, floorMs: 1_700_000_000_000 }),
   sealed: Buffer.from(sealRow("bucket/b", Buffer.from("row"))),
@@ -476,6 +479,7 @@ const keyTexts: Readonly<Record<string, string>> = {
   part: keys.part("0123", 10_000),
   reap: keys.reap("parts", "0123"),
   segment: keys.segment(61_000),
+  condemned: keys.condemned("c/l/packed/0000000000061000-n1.7.seg"),
   mark: markKey(200_000),
 };
 

@@ -5,6 +5,8 @@ import type { Attributes, StoredChecksum } from "../../src/state/attributes.ts";
 import type { BatchStep, Chunk, Command, CommandBody, WriteCondition } from "../../src/state/command.ts";
 import type { BodyReference, PartRun, SharedBody } from "../../src/state/object-row.ts";
 import type { TagSet } from "../../src/state/tags.ts";
+import { COLD_COPY_KINDS } from "../../src/state/rows.ts";
+import type { ColdCopy } from "../../src/state/rows.ts";
 import { BUCKET_SETTING_NAMES } from "../../src/state/setting-command.ts";
 import type { Birth, VersionName } from "../../src/state/version-id.ts";
 
@@ -19,6 +21,13 @@ export const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 20 }),
   fc.uint8Array({ minLength: 250, maxLength: 300, size: "max" }),
 );
+
+export const coldCopy: fc.Arbitrary<ColdCopy> = fc.record({
+  kind: fc.constantFrom(...COLD_COPY_KINDS),
+  key: text,
+  bytes: count,
+  sha256: text,
+});
 
 const algorithm = fc.constantFrom(...CHECKSUM_ALGORITHMS);
 const checksumType = fc.constantFrom("FULL_OBJECT" as const, "COMPOSITE" as const);
@@ -222,6 +231,16 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: kind("setDate"), dateMs: count }),
   fc.record({ kind: kind("tick") }),
   fc.record({ kind: kind("dropSegments"), segmentIds: fc.array(count) }),
+  fc.record({
+    kind: kind("segmentOffloaded"),
+    segmentId: count,
+    firstIndex: count,
+    entries: count,
+    copy: coldCopy,
+  }),
+  fc.record({ kind: kind("condemnCold"), keys: fc.array(text) }),
+  fc.record({ kind: kind("pardonCold"), keys: fc.array(text) }),
+  fc.record({ kind: kind("beginLineage"), lineage: text, parent: text, cutIndex: count }),
   fc.record({ kind: kind("putBucketSetting"), bucket: text, name: settingName, document: text }),
   fc.record({ kind: kind("deleteBucketSetting"), bucket: text, name: settingName }),
   fc.record({

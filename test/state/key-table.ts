@@ -31,6 +31,7 @@ const samples = {
   part: keys.part("u", 1),
   reap: keys.reap("body", "n1.1-0"),
   segment: keys.segment(1),
+  condemned: keys.condemned("c/l/packed/1-n1.1.seg"),
 } satisfies { readonly [Kind in keyof typeof keys]: string };
 
 /**

@@ -98,9 +98,16 @@ const arbitraries = {
       chainLow: fc.nat(0xffffffff),
       chainHigh: fc.nat(0xffffffff),
     },
-    { droppedBefore: count },
+    {
+      droppedBefore: count,
+      chainBefore: fc.record({ low: fc.nat(0xffffffff), high: fc.nat(0xffffffff) }),
+      ended: fc.record({ timeMs: count, dateMs: count }),
+      cold: arbitrary.coldCopy,
+    },
   ),
   counter: fc.record({ value: count }),
+  condemned: fc.record({ sinceMs: count, wasNamed: fc.boolean() }),
+  lineage: fc.record({ lineage: text, parent: text, cutIndex: count }),
   dates: fc.record({ offsetMs: fc.maxSafeInteger(), floorMs: count }),
 } satisfies { readonly [Name in keyof typeof rows]: fc.Arbitrary<object> };
 

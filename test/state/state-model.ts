@@ -2,6 +2,8 @@
  * What the state machine means, as plainly as it can be said: objects that hold objects. No rows, no
  * counters, no reaping in steps: what lost its last reference is gone at once.
  */
+import { isColdCommand } from "../../src/state/cold-codec.ts";
+import type { ColdCommand } from "../../src/state/cold-command.ts";
 import type {
   Batch,
   Chunk,
@@ -196,7 +198,8 @@ export class StateModel {
     }
   }
 
-  #setting(command: SettingCommand): CommandResult {
+  #setting(command: SettingCommand | ColdCommand): CommandResult {
+    if (isColdCommand(command)) throw new Error("the model knows of no cold tier");
     switch (command.kind) {
       case "putAccount":
         this.accounts.set(command.accountId, Buffer.from(command.sealedSecret).toString("hex"));

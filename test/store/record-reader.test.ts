@@ -39,7 +39,7 @@ async function openWorld(sizes: readonly number[]): Promise<World> {
       const body = patternBytes(size, at + 1);
       const position = addEntry(opened.log, Buffer.concat([Buffer.alloc(OWNER_BYTES, 0x2e), body]));
       await opened.log.write();
-      table.append(position);
+      table.append(position, () => ({ timeMs: 0, dateMs: 0 }));
       written.push({ body, position });
     }
   }
