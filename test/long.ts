@@ -9,6 +9,7 @@ import { flipTable, runBitFlips } from "./crash/bit-flips.ts";
 import { runCrashImages } from "./crash/run-crash-images.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
+import { runColdObjects } from "./long/cold-objects.ts";
 import { runMillionObjects } from "./long/million-objects.ts";
 import { runModel } from "./model/run-model.ts";
 import { checkOverwrite } from "./long/overwrite.ts";
@@ -66,6 +67,13 @@ const runs: Readonly<Record<string, Run>> = {
     run: async ({ count }) => {
       const { objects, ...facts } = await runMillionObjects({ objects: count });
       return { count: objects, failures: [], facts };
+    },
+  },
+  "cold-objects": {
+    count: 100_000,
+    run: async ({ seed, count }) => {
+      const { objects, failures, ...facts } = await runColdObjects({ seed, objects: count });
+      return { count: objects, failures, facts };
     },
   },
   overwrite: {

@@ -1,9 +1,10 @@
 /**
  * `npm run bench [-- NAME ...]`: prints one table. Groups: engine, sustained, http, list, large, upload,
- * batch. HTTP groups need `wrk` on the PATH (a client that costs less than the server); nothing here is a
- * gate.
+ * batch, cold. HTTP groups need `wrk` on the PATH (a client that costs less than the server), and cold a
+ * MinIO; nothing here is a gate.
  */
 import { benchBatch } from "./batch.ts";
+import { benchCold } from "./cold.ts";
 import { benchEngine, benchSustained } from "./engine.ts";
 import { benchHttp } from "./http.ts";
 import { benchLarge } from "./large.ts";
@@ -20,6 +21,7 @@ const groups: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   list: benchList,
   upload: benchUpload,
   batch: benchBatch,
+  cold: benchCold,
 };
 
 const wanted = process.argv.slice(2);

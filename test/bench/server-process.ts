@@ -1,14 +1,17 @@
 /** Servers in processes of their own, so that their CPU time is theirs alone. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { presign } from "./presign.ts";
 import type { Signer } from "./presign.ts";
 
 export type ServerProcess = AsyncDisposable & {
   readonly pid: number;
   readonly host: string;
+  /** Of the admin listener; that of a bare server is the same one. */
+  readonly adminHost: string;
   readonly signer: Signer;
 };
 
@@ -22,15 +25,15 @@ function file(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
 }
 
-/** Waits for a line that names the port. */
-async function portOf(child: ChildProcess, pattern: RegExp): Promise<string> {
+/** Waits for a line that names the port, or the two of them. */
+async function portsOf(child: ChildProcess, pattern: RegExp): Promise<readonly string[]> {
   let seen = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => (seen += text));
   }
   for (;;) {
-    const port = pattern.exec(seen)?.[1];
-    if (port !== undefined) return port;
+    const ports = pattern.exec(seen)?.slice(1);
+    if (ports !== undefined) return ports;
     if (child.exitCode !== null) throw new Error(`the server ended: ${seen}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -38,10 +41,12 @@ async function portOf(child: ChildProcess, pattern: RegExp): Promise<string> {
 
 async function start(args: readonly string[], pattern: RegExp): Promise<ServerProcess> {
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const host = `127.0.0.1:${await portOf(child, pattern)}`;
+  const [port, adminPort = port] = await portsOf(child, pattern);
+  const host = `127.0.0.1:${port}`;
   return {
     pid: child.pid as number,
     host,
+    adminHost: `127.0.0.1:${adminPort}`,
     signer: { host, accessKey: ACCESS_KEY, secretKey: SECRET_KEY },
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode !== null) return;
@@ -60,12 +65,21 @@ export async function startThermocline(
   const keys = ["--root-access-key", ACCESS_KEY, "--root-secret-key", SECRET_KEY];
   return await start(
     [...NODE_FLAGS, file("../../src/cli/thermocline.ts"), "server", ...flags, ...keys, ...more],
-    /"s3":"127\.0\.0\.1:(\d+)"/,
+    /"s3":"127\.0\.0\.1:(\d+)","admin":"127\.0\.0\.1:(\d+)"/,
   );
 }
 
 export async function startBare(): Promise<ServerProcess> {
   return await start([file("bare-server.ts")], /listening (\d+)/);
+}
+
+/** What an operator types, with the keys of the server. Throws what it printed if it did not end with 0. */
+export async function operate(server: ServerProcess, args: readonly string[]): Promise<string> {
+  const keys = ["--root-access-key", ACCESS_KEY, "--root-secret-key", SECRET_KEY];
+  const flags = ["--admin-addr", server.adminHost, ...keys];
+  const program = file("../../src/cli/thermocline.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args, ...flags]);
+  return stdout;
 }
 
 export async function call(

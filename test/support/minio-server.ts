@@ -23,6 +23,8 @@ export async function startMinio(program: string): Promise<BucketServer> {
     env: plainEnvironment({
       MINIO_ROOT_USER: credentials.accessKeyId,
       MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
+      // So that anybody may read its counters.
+      MINIO_PROMETHEUS_AUTH_TYPE: "public",
     }),
     stdio: "ignore",
   });
@@ -71,4 +73,14 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** How often each S3 operation was asked for, as MinIO counts it: `PutObject`, `GetObject`, ... */
+export async function requestsSeen({ endpoint }: BucketServer): Promise<ReadonlyMap<string, number>> {
+  const page = await (await fetch(`${endpoint}/minio/metrics/v3/api/requests`)).text();
+  const counts = new Map<string, number>();
+  for (const [, name = "", count] of page.matchAll(/^minio_api_requests_total\{name="(\w+)".*\} (\S+)$/gm)) {
+    counts.set(name, Number(count));
+  }
+  return counts;
 }
