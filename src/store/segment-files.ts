@@ -1,6 +1,7 @@
 /**
  * Segment files by id: names, and open read handles. Handles are shared and bounded; one that a read is using
- * is never closed under it, and a file is deleted only when nobody reads it.
+ * is never closed under it, and a file is deleted only when nobody reads it. Of some segments it is known
+ * that there is no file here, because it was given up for a copy elsewhere.
  */
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { openSegmentFile } from "./open-segment-file.ts";
@@ -25,6 +26,7 @@ export class SegmentFiles {
   /** In order of use, the longest unused first. */
   readonly #handles = new Map<number, Handle>();
   #tableBytes = 0;
+  readonly #gone = new Set<number>();
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -68,6 +70,24 @@ export class SegmentFiles {
     return false;
   }
 
+  /**
+   * From now on nobody opens the file of this segment, whether it is still there or not. Who has it open
+   * reads on; `retire` waits for them.
+   */
+  markGone(id: number): void {
+    this.#gone.add(id);
+  }
+
+  /** The file is there again, whole and stable. */
+  markHere(id: number): void {
+    this.#gone.delete(id);
+  }
+
+  /** Whether its bytes are to be had elsewhere only. */
+  isGone(id: number): boolean {
+    return this.#gone.has(id);
+  }
+
   /** The handle if it is open already, for a read without any waiting. */
   opened(id: number): DiskFile | undefined {
     return this.#handles.get(id)?.opened;
@@ -109,6 +129,9 @@ export class SegmentFiles {
   }
 
   async #open(id: number, handle: () => Handle): Promise<DiskFile> {
+    // A handle that outlives the name would keep the bytes on the disk.
+    if (this.#gone.has(id))
+      throw Object.assign(new Error(`${this.path(id)} was given up`), { code: "ENOENT" });
     const { file, tableBytes } = await openSegmentFile(this.#disk, this.path(id));
     const created = handle();
     created.opened = file;
