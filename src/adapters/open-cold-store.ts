@@ -4,7 +4,7 @@
  * that, and says in one line what is wrong with it and how to mend it.
  */
 import type { Clock } from "../ports/clock.ts";
-import type { ColdStore } from "../ports/cold-store.ts";
+import type { ColdStore, OnColdRequest } from "../ports/cold-store.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 
@@ -21,7 +21,13 @@ export type ColdSettings = {
   readonly poolSize: number;
 };
 
-export type ColdPorts = { readonly disk: Disk; readonly clock: Clock; readonly random: Random };
+export type ColdPorts = {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of each request; a folder has none, so of each call. */
+  readonly onRequest?: OnColdRequest | undefined;
+};
 
 export async function openColdStore(
   settings: ColdSettings,
@@ -31,7 +37,10 @@ export async function openColdStore(
   if (url.kind === "none") return undefined;
   if (url.kind === "folder") {
     const { FolderColdStore } = await import("./folder-cold-store.ts");
-    return new FolderColdStore({ path: url.path, ...ports });
+    const folder = new FolderColdStore({ path: url.path, ...ports });
+    if (ports.onRequest === undefined) return folder;
+    const { CountedColdStore } = await import("./counted-cold-store.ts");
+    return new CountedColdStore(folder, ports.onRequest);
   }
   const { S3ColdStore } = await import("./s3-cold-store.ts");
   const isPairGiven = accessKey !== undefined && secretKey !== undefined;

@@ -4,13 +4,14 @@
  */
 import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import type { Clock } from "../ports/clock.ts";
-import type { ColdKind, ColdPut } from "../ports/cold-store.ts";
+import type { ColdKind, ColdPut, OnColdRequest } from "../ports/cold-store.ts";
 import { ColdRefusedError, isColdKey } from "../ports/cold-store.ts";
 import type { Random } from "../ports/random.ts";
 import { GuardedCalls, defaultGuard } from "./guarded-calls.ts";
 import { defaultTimeouts, isAws, makeS3Client, nameOf, requestMsFor } from "./s3-cold-client.ts";
 import type { S3ColdPlace, S3ColdTimeouts } from "./s3-cold-client.ts";
 import { judgeS3Error } from "./s3-cold-errors.ts";
+import { watchRequests } from "./s3-cold-watch.ts";
 
 /** Any command of the SDK: its own types of different commands do not fit into one. */
 export type SdkCommand = { readonly input: object; readonly middlewareStack: object };
@@ -25,6 +26,8 @@ export type S3WireOptions = S3ColdPlace & {
   readonly random: Random;
   readonly timeouts?: S3ColdTimeouts;
   readonly guard?: Partial<typeof defaultGuard>;
+  /** Told of each request once it was answered, or was not. */
+  readonly onRequest?: OnColdRequest | undefined;
 };
 
 export type Asking = {
@@ -51,6 +54,8 @@ export class S3Wire {
     this.bucket = options.bucket;
     this.#timeouts = options.timeouts ?? defaultTimeouts;
     this.client = makeS3Client(options, this.#timeouts);
+    const { onRequest } = options;
+    if (onRequest !== undefined) watchRequests(this.client, { onRequest, ownPrefix: this.fullKey("") });
     this.#guard = new GuardedCalls({
       place: this.place,
       clock: options.clock,

@@ -82,6 +82,12 @@ export function parseColdKey(
   return name !== undefined && isSound(name) ? { place: { cluster, lineage }, name } : undefined;
 }
 
+/** Of a key, or of what the keys of a listing begin with; `undefined` for none of ours. */
+export function coldKindIn(keyOrPrefix: string): ColdKind | undefined {
+  const [, , folder, rest] = keyOrPrefix.split("/", 4);
+  return rest === undefined ? undefined : KINDS.find((kind) => FOLDERS[kind] === folder);
+}
+
 function restOf(name: ColdName): string {
   const folder = FOLDERS[name.kind];
   switch (name.kind) {

@@ -67,9 +67,21 @@ export type Cost = {
   readonly storagePerMonth: number;
 };
 
+/** `other`: what is about no object, or not about one of ours. */
+export type UsageKind = ColdKind | "other";
+export const USAGE_KINDS: readonly UsageKind[] = [
+  "segment",
+  "packed",
+  "snapshot",
+  "tail",
+  "manifest",
+  "other",
+];
+export type UsageByKind = { readonly [Kind in UsageKind]: Usage };
+
 export type CostReport = {
   readonly prices: string;
-  readonly byKind: { readonly [Kind in ColdKind]: Usage & Pick<Cost, "requests" | "transfer"> };
+  readonly byKind: { readonly [Kind in UsageKind]: Usage & Pick<Cost, "requests" | "transfer"> };
   readonly total: Usage & Cost;
   readonly oneByOne: Usage & Cost;
   /** How many times cheaper the requests were; `undefined` where none were made. */
@@ -77,7 +89,6 @@ export type CostReport = {
 };
 
 const GIB = 1024 ** 3;
-const KINDS: readonly ColdKind[] = ["segment", "packed", "snapshot", "tail", "manifest"];
 
 export function costOf(usage: Usage, prices: Prices): Cost {
   const writes = usage.puts + usage.lists;
@@ -92,15 +103,11 @@ export function costOf(usage: Usage, prices: Prices): Cost {
 }
 
 /** `objects`: what clients did, counted as if each request of theirs had gone to the bucket. */
-export function costReport(
-  usage: { readonly [Kind in ColdKind]: Usage },
-  objects: Usage,
-  prices: Prices,
-): CostReport {
-  const sum = KINDS.map((kind) => usage[kind]).reduce(added, NO_USAGE);
+export function costReport(usage: UsageByKind, objects: Usage, prices: Prices): CostReport {
+  const sum = USAGE_KINDS.map((kind) => usage[kind]).reduce(added, NO_USAGE);
   const total = { ...sum, ...costOf(sum, prices) };
   const oneByOne = { ...objects, ...costOf(objects, prices) };
-  const of = (kind: ColdKind): CostReport["byKind"][ColdKind] => {
+  const of = (kind: UsageKind): CostReport["byKind"][UsageKind] => {
     const { requests, transfer } = costOf(usage[kind], prices);
     return { ...usage[kind], requests, transfer };
   };
@@ -112,6 +119,7 @@ export function costReport(
       snapshot: of("snapshot"),
       tail: of("tail"),
       manifest: of("manifest"),
+      other: of("other"),
     },
     total,
     oneByOne,

@@ -49,6 +49,24 @@ export type ColdHead = {
 
 export type ColdEntry = { readonly key: string; readonly bytes: number; readonly modifiedMs: number };
 
+/** What is asked of the place, as buckets price it: everything that writes is a put. */
+export type ColdOperation = "put" | "get" | "head" | "list" | "delete";
+
+/** One request as it went out: one that is made again, because the first one failed, is another. */
+export type ColdRequest = {
+  readonly operation: ColdOperation;
+  /** Of the object; of a list, what its keys begin with. Empty for the place as a whole. */
+  readonly key: string;
+  /** As HTTP has it; 0 if there was no answer. */
+  readonly status: number;
+  /** Of bodies, as they were announced. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+};
+
+/** Must not throw. */
+export type OnColdRequest = (request: ColdRequest) => void;
+
 /** Larger objects are read range by range: memory is bounded (P8). */
 export const COLD_WHOLE_BYTES_MAX = 256 * 1024 * 1024;
 

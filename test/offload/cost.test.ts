@@ -13,7 +13,14 @@ const TIB = 1024 ** 4;
 const HOUR = 3_600_000;
 const list = S3_STANDARD_US_EAST_1;
 const usage = (changes: Partial<Usage>): Usage => ({ ...NO_USAGE, ...changes });
-const none = { segment: NO_USAGE, packed: NO_USAGE, snapshot: NO_USAGE, tail: NO_USAGE, manifest: NO_USAGE };
+const none = {
+  segment: NO_USAGE,
+  packed: NO_USAGE,
+  snapshot: NO_USAGE,
+  tail: NO_USAGE,
+  manifest: NO_USAGE,
+  other: NO_USAGE,
+};
 
 describe("a cost", () => {
   test.each<[what: string, changes: Partial<Usage>, cost: object]>([
@@ -76,7 +83,8 @@ describe("a report", () => {
         packed: usage({ puts: 1, storedBytes: 5 }),
         snapshot: usage({ puts: 2, deletes: 1 }),
         tail: usage({ puts: 100, deletes: 99 }),
-        manifest: usage({ puts: 3, lists: 4, bytesOut: 7 }),
+        manifest: usage({ puts: 3, lists: 3, bytesOut: 7 }),
+        other: usage({ lists: 1 }),
       },
       usage({ puts: 5000, gets: 100 }),
       list,
