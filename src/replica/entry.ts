@@ -35,6 +35,21 @@ export function pendingEntry(proposals: readonly Proposal[], timeMs: number): Pe
   return { timeMs, type, commands, chunk, bodyOffset: 0, proposals };
 }
 
+/** The end of the open segment: nothing but its type is in it. */
+export function sealEntry(proposals: readonly Proposal[]): PendingEntry {
+  return { ...BLANK, type: RecordType.seal, proposals };
+}
+
+/** The entry that opens a term. */
+export const BLANK: PendingEntry = {
+  timeMs: 0,
+  type: RecordType.noop,
+  commands: [],
+  chunk: undefined,
+  bodyOffset: 0,
+  proposals: [],
+};
+
 /** An entry of the leader's own, with one command; nobody waits for it. */
 export function ownEntry(command: Command, timeMs: number): PendingEntry {
   const commands = [{ command, bodyOffset: 0 }];
@@ -43,6 +58,7 @@ export function ownEntry(command: Command, timeMs: number): PendingEntry {
 
 /** Encodes the payload and notes where bodies land in it. */
 export function encodeEntry(writer: ByteWriter, entry: PendingEntry, recordStart: number): void {
+  if (entry.type === RecordType.seal) return;
   const payloadStart = recordStart + RECORD_HEADER_BYTES;
   if (entry.chunk !== undefined) {
     entry.bodyOffset = encodeChunk(writer, entry.chunk, entry.timeMs) - payloadStart;

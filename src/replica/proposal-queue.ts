@@ -9,13 +9,15 @@ import type { Chunk, Command, CommandResult } from "../state/command.ts";
 
 /** What one caller wants, with the way to answer it. */
 export type Proposal = {
-  /** At least one; several for a group. Empty for a chunk. */
+  /** At least one; several for a group. None for a chunk, or for the end of a segment. */
   readonly commands: readonly Command[];
   readonly chunk: Chunk | undefined;
   readonly bytes: number;
   readonly group: boolean;
   /** It names or gives up a streamed body, whose chunks have to come first. */
   readonly followsBodies: boolean;
+  /** It ends the open segment, in an entry of its own. */
+  readonly seals: boolean;
   readonly resolve: (results: readonly CommandResult[]) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -37,14 +39,14 @@ class Lane {
     this.#items.push(proposal);
   }
 
-  /** A chunk, a group, or up to `countMax` single commands of `bytesMax` bytes together (one at least). */
+  /** What stands alone, or up to `countMax` single commands of `bytesMax` bytes together (one at least). */
   takeEntry(countMax: number, bytesMax: number): readonly Proposal[] {
     const start = this.#taken;
     let end = start;
     let bytes = 0;
     for (; end < this.#items.length; end++) {
       const item = this.#items[end] as Proposal;
-      const alone = item.group || item.chunk !== undefined;
+      const alone = item.group || item.chunk !== undefined || item.seals;
       if (end > start && (alone || end - start >= countMax || bytes + item.bytes > bytesMax)) break;
       bytes += item.bytes;
       if (alone) {
@@ -103,9 +105,9 @@ export class ProposalQueue {
   }
 
   /**
-   * The proposals of the next entry: a chunk, a group, or up to `countMax` single commands of `bytesMax`
-   * bytes together (one at least). From the lanes in turn, if both have something that may go; a chunk of
-   * more than `chunkBytesMax` may not. Empty if nothing may.
+   * The proposals of the next entry: a chunk, a group, a seal, or up to `countMax` single commands of
+   * `bytesMax` bytes together (one at least). From the lanes in turn, if both have something that may go; a
+   * chunk of more than `chunkBytesMax` may not. Empty if nothing may.
    */
   takeEntry(
     countMax: number,

@@ -14,7 +14,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import { PAYLOAD_BYTES_MAX, RecordType } from "../segment/record.ts";
+import { PAYLOAD_BYTES_MAX } from "../segment/record.ts";
 import type { Chunk, Command, CommandResult } from "../state/command.ts";
 import { ENTRY_HEAD_BYTES, chunkBytesMax, commandBytesMax } from "../state/command-size.ts";
 import type { Log } from "../store/log.ts";
@@ -22,7 +22,7 @@ import type { AckedWriter } from "./acked-writer.ts";
 import type { Applier } from "./applier.ts";
 import { BodyTurns } from "./body-turns.ts";
 import type { DiskGuard } from "./disk-guard.ts";
-import { encodeEntry, ownEntry, pendingEntry } from "./entry.ts";
+import { BLANK, encodeEntry, ownEntry, pendingEntry, sealEntry } from "./entry.ts";
 import type { PendingEntry, PlacedEntry } from "./entry.ts";
 import type { LogClock } from "./log-clock.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
@@ -56,6 +56,12 @@ export type ReplicaOptions = {
   readonly pendingBytesMax: number;
   /** Told once when the node must not go on. */
   readonly onFatal: (error: unknown) => void;
+};
+
+type Wanted = {
+  readonly commands: readonly Command[];
+  readonly chunk: Chunk;
+  readonly seals: boolean;
 };
 
 export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
@@ -98,28 +104,34 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   }
 
   async propose(command: Command): Promise<CommandResult> {
-    const [result] = await this.#submit([command], undefined);
+    const [result] = await this.#submit({ commands: [command] });
     return result as CommandResult;
   }
 
   proposeTogether(commands: readonly Command[]): Promise<readonly CommandResult[]> {
     if (commands.length === 0) return Promise.resolve([]);
-    return this.#submit(commands, undefined);
+    return this.#submit({ commands });
   }
 
   async proposeChunk(chunk: Chunk): Promise<CommandResult> {
-    const [result] = await this.#submit([], chunk);
+    const [result] = await this.#submit({ chunk });
     return result as CommandResult;
   }
 
-  #submit(commands: readonly Command[], chunk: Chunk | undefined): Promise<readonly CommandResult[]> {
+  /** Ends the open segment, if there is any entry in it; all that came before is applied when it resolves. */
+  async seal(): Promise<void> {
+    await this.#submit({ seals: true });
+  }
+
+  #submit(wanted: Partial<Wanted>): Promise<readonly CommandResult[]> {
     return new Promise((resolve, reject) => {
+      const { commands = [], chunk, seals = false } = wanted;
       this.#admit(commands, chunk);
       const bytes = chunk === undefined ? bytesOf(commands) : chunkBytesMax(chunk);
       if (bytes > ENTRY_BYTES_MAX) throw tooLarge(commands.length, bytes);
       const group = commands.length > 1;
       const followsBodies = commands.some(followsBody);
-      this.#queue.push({ commands, chunk, bytes, group, followsBodies, resolve, reject });
+      this.#queue.push({ commands, chunk, bytes, group, followsBodies, seals, resolve, reject });
       this.#wake?.();
     });
   }
@@ -215,6 +227,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
       const chunkBytes = this.#turns.chunkBytesMax({ othersWait, isWriting: log.writing });
       const proposals = this.#queue.takeEntry(payloadEntriesMax, bytesMax, { chunkBytesMax: chunkBytes });
       if (proposals.length === 0) return;
+      if (this.#isNothingToSeal(proposals)) continue;
       try {
         const entry = this.#stamped(proposals);
         telemetry.batchEntries(Math.max(1, entry.commands.length));
@@ -229,6 +242,18 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
     }
   }
 
+  /** A segment of a seal alone would be for nothing. The answer waits for what is on its way all the same. */
+  #isNothingToSeal([first]: readonly Proposal[]): boolean {
+    if (first?.seals !== true || this.#options.log.openEntries > 0) return false;
+    const last = this.#placed.pop();
+    if (last === undefined) first.resolve([]);
+    else {
+      const proposals = [...last.entry.proposals, first];
+      this.#placed.push({ ...last, entry: { ...last.entry, proposals } });
+    }
+    return true;
+  }
+
   #countTurns([first]: readonly Proposal[]): void {
     if (first === undefined || first.followsBodies) return;
     if (first.chunk === undefined) this.#turns.tookOthers();
@@ -238,6 +263,7 @@ export class Replica implements ReplicatedLog<Command, Chunk, CommandResult> {
   /** The entry of these proposals, at the log time of now; one before it sets the date if that is due. */
   #stamped(proposals: readonly Proposal[]): PendingEntry {
     const { logClock } = this.#options;
+    if (proposals[0]?.seals === true) return sealEntry(proposals);
     const entry = pendingEntry(proposals, logClock.nowMs());
     // Nobody sees a date of a chunk.
     const dateMs = entry.chunk === undefined ? logClock.dateToSet(entry.timeMs) : undefined;
@@ -348,15 +374,6 @@ function leaveUnknown(proposals: readonly Proposal[], cause: unknown): void {
 function proposalsOf(placed: readonly PlacedEntry[]): readonly Proposal[] {
   return placed.flatMap(({ entry }) => entry.proposals);
 }
-
-const BLANK: PendingEntry = {
-  timeMs: 0,
-  type: RecordType.noop,
-  commands: [],
-  chunk: undefined,
-  bodyOffset: 0,
-  proposals: [],
-};
 
 function bytesOf(commands: readonly Command[]): number {
   let bytes = 0;

@@ -5,15 +5,16 @@
  * this node, slow on purpose, and may stop anywhere.
  */
 import { BusyError, DamageError, UnavailableError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
 import { isOutOfSpace } from "../ports/disk.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import { writeFloor } from "../store/floor-file.ts";
-import type { Floor } from "../store/floor-file.ts";
 import { IoPace } from "../store/io-pace.ts";
 import { LivePieces } from "../store/live-pieces.ts";
 import type { FoundPieces } from "../store/live-pieces.ts";
+import type { TierView } from "../store/local-segments.ts";
 import type { Log } from "../store/log.ts";
 import { packSegment } from "../store/pack-segment.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
@@ -30,6 +31,7 @@ import type { StateIndex } from "../store/state-index.ts";
 import type { Command } from "../state/command.ts";
 import { segmentById } from "../state/segment-table.ts";
 import type { SegmentTable } from "../state/segment-table.ts";
+import type { LocalValues } from "./local-values.ts";
 import { floorBelow, isSparse, logBytesSince, wantsSnapshot } from "./space-policy.ts";
 import type { Caution, SpaceSettings, SpaceStatus } from "./space-policy.ts";
 
@@ -49,7 +51,9 @@ export type SpaceKeeperOptions = {
   readonly log: Log;
   readonly index: StateIndex;
   readonly segments: SegmentTable;
-  readonly floor: Floor;
+  /** What lies below the floor, and where that is. */
+  readonly values: LocalValues;
+  readonly tier: TierView | undefined;
   readonly propose: (command: Command) => Promise<unknown>;
   readonly settings: SpaceSettings;
   readonly caution: Caution;
@@ -61,16 +65,18 @@ export class SpaceKeeper {
   readonly #options: SpaceKeeperOptions;
   readonly #pace: IoPace;
   readonly #directory: string;
-  #floor: Floor;
+  readonly #values: LocalValues;
   /** The newest first; all of them verified. */
   #snapshots: readonly SnapshotInfo[] = [];
-  /** Segments up to the floor that are there, with the bytes of their files. */
-  readonly #values = new Map<number, number>();
+  /** Paths of those that somebody reads, once for each. */
+  readonly #lent: string[] = [];
+  /** A round at a time: each relies on what the one before it left. */
+  readonly #rounds = new Semaphore(1);
+  #signal: AbortSignal = AbortSignal.abort();
   #snapshotAtMs: number;
   #notBeforeMs = 0;
   #reclaimedBytes = 0;
   #rewrites: FoundPieces[] = [];
-  #rewritingId: number | undefined;
   /** Segments that could not be rewritten, with their live bytes then: left alone until half of them die. */
   readonly #kept = new Map<number, number>();
 
@@ -78,27 +84,23 @@ export class SpaceKeeper {
     this.#options = options;
     this.#pace = new IoPace(options.clock, options.settings);
     this.#directory = `${options.directory}/${SNAPSHOTS_NAME}`;
-    this.#floor = options.floor;
+    this.#values = options.values;
     this.#snapshotAtMs = options.clock.monotonicMs();
   }
 
   get status(): SpaceStatus {
     const [newest] = this.#snapshots;
-    let fileBytes = 0;
-    for (const bytes of this.#values.values()) fileBytes += bytes;
-    for (const { id, bytes } of this.#options.segments.all) {
-      if (id > this.#floor.segmentId) fileBytes += bytes;
-    }
     return {
-      floorIndex: this.#floor.lastIndex,
+      floorIndex: this.#values.floor.lastIndex,
       snapshotIndex: newest?.index ?? 0,
       snapshotBytes: newest?.bytes ?? 0,
-      fileBytes,
+      fileBytes: this.#values.fileBytes,
       reclaimedBytes: this.#reclaimedBytes,
     };
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     try {
       await this.#takeStock(signal);
       // What can be deleted does not wait until something is rewritten.
@@ -110,6 +112,42 @@ export class SpaceKeeper {
       // The node is stopping, or has failed and said so.
       if (!signal.aborted && !(error instanceof UnavailableError)) throw error;
     }
+  }
+
+  /** Lends the newest snapshot, which stays while `work` is not done; one of `minIndex` or later. */
+  async withSnapshot<Result>(
+    minIndex: number,
+    work: (snapshot: SnapshotInfo) => Promise<Result>,
+  ): Promise<Result> {
+    await this.#values.stocked;
+    const lent = this.#lendNewest(minIndex) ?? (await this.#rounds.run(() => this.#lendNew(minIndex)));
+    try {
+      return await work(lent);
+    } finally {
+      this.#lent.splice(this.#lent.indexOf(lent.path), 1);
+    }
+  }
+
+  #lendNewest(minIndex: number): SnapshotInfo | undefined {
+    const [newest] = this.#snapshots;
+    if (newest === undefined || newest.index < minIndex) return undefined;
+    this.#lent.push(newest.path);
+    return newest;
+  }
+
+  async #lendNew(minIndex: number): Promise<SnapshotInfo> {
+    // Somebody else's round may have made it meanwhile.
+    let lent = this.#lendNewest(minIndex);
+    if (lent !== undefined) return lent;
+    try {
+      await this.#round(this.#signal);
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw error;
+      throw new BusyError("there is no room for a snapshot of the index now", { cause: error });
+    }
+    lent = this.#lendNewest(minIndex);
+    if (lent === undefined) throw new BusyError(`entry ${minIndex} is not applied yet`);
+    return lent;
   }
 
   async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -134,9 +172,8 @@ export class SpaceKeeper {
 
   /** What earlier processes left: unfinished files, snapshots, segments below the floor. */
   async #takeStock(signal: AbortSignal): Promise<void> {
-    const { disk, files, caution, logger } = this.#options;
+    const { disk, caution, logger } = this.#options;
     await removeUnfinished(disk, this.#directory);
-    await removeUnfinished(disk, files.directory);
     const found: SnapshotInfo[] = [];
     for (const { path } of await listSnapshots(disk, this.#directory)) {
       try {
@@ -149,22 +186,21 @@ export class SpaceKeeper {
       }
     }
     this.#snapshots = found;
-    for (const id of await files.list()) {
-      if (id > this.#floor.segmentId) break;
-      this.#values.set(id, await files.size(id));
-      await this.#pace.spend(0, signal);
-    }
+    await this.#values.takeStock(() => this.#pace.spend(0, signal));
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    await this.#free(signal);
+    await this.#deleteDead(signal);
     await this.#dropRows();
-    if (!this.#isSnapshotDue()) return;
+    if (this.#isSnapshotDue()) await this.#rounds.run(() => this.#round(signal));
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
     const live = new LivePieces(this.#options.segments, this.#sparse());
     await this.#makeSnapshot(live, signal);
     await this.#moveFloor();
     await this.#dropSnapshots();
-    await this.#free(signal);
+    await this.#deleteDead(signal);
     this.#planRewrites(live);
   }
 
@@ -183,14 +219,17 @@ export class SpaceKeeper {
 
   /** In segments that snapshots to come let go. */
   #deadBytes(): number {
-    const { segments, settings, index } = this.#options;
+    const { segments, settings, index, tier } = this.#options;
+    const lastId = tier?.uploadedThroughSegment ?? Infinity;
     const highest = index.appliedIndex - settings.entriesKept;
     let dead = 0;
     for (const { id, cut, bytes, liveBytes, firstIndex, entries } of segments.all) {
-      const isValue = id <= this.#floor.segmentId;
-      if (isValue ? !this.#values.has(id) : !cut || firstIndex + entries > highest) continue;
+      const valueBytes = this.#values.sizeOf(id);
+      if (id <= this.#values.floor.segmentId) {
+        if (valueBytes === undefined) continue;
+      } else if (!cut || firstIndex + entries > highest || id > lastId) continue;
       if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
-      const fileBytes = this.#values.get(id) ?? bytes;
+      const fileBytes = valueBytes ?? bytes;
       if (isSparse({ liveBytes, fileBytes }, settings)) dead += fileBytes - liveBytes;
     }
     return dead;
@@ -202,7 +241,7 @@ export class SpaceKeeper {
     const [newest] = this.#snapshots;
     const sparse: { readonly id: number; readonly dead: number }[] = [];
     for (const { id, liveBytes } of segments.all) {
-      const fileBytes = this.#values.get(id);
+      const fileBytes = this.#values.sizeOf(id);
       if (fileBytes === undefined || liveBytes === 0) continue;
       if (liveBytes > (this.#kept.get(id) ?? Infinity) / 2) continue;
       // One that is dying will soon be empty.
@@ -245,22 +284,25 @@ export class SpaceKeeper {
 
   /** Behind the oldest of the verified snapshots; stable before anything below it is touched. */
   async #moveFloor(): Promise<void> {
-    const { disk, directory, log, settings, caution, files } = this.#options;
+    const { disk, directory, log, settings, caution, tier } = this.#options;
     const oldest = this.#snapshots[caution.snapshotsKept - 1];
-    const floor = oldest && floorBelow(oldest, log, settings);
-    if (floor === undefined || floor.segmentId <= this.#floor.segmentId) return;
+    const { firstUnsealedId, stableIndex } = log;
+    const uploadedThroughId = tier?.uploadedThroughSegment ?? Infinity;
+    const bounds = { firstUnsealedId, stableIndex, uploadedThroughId };
+    const floor = oldest && floorBelow(oldest, bounds, settings);
+    if (floor === undefined || floor.segmentId <= this.#values.floor.segmentId) return;
     await writeFloor(disk, directory, floor);
-    const before = this.#floor.segmentId;
-    this.#floor = floor;
-    for (let id = before + 1; id <= floor.segmentId; id++) this.#values.set(id, await files.size(id));
+    await this.#values.raise(floor);
   }
 
-  /** All but the newest, damaged ones included. */
+  /** All but the newest, damaged ones included; one that is lent goes in a later round. */
   async #dropSnapshots(): Promise<void> {
     const { disk, caution } = this.#options;
     if (this.#snapshots.length < caution.snapshotsKept) return;
     const all = await listSnapshots(disk, this.#directory);
-    const dropped = all.filter(({ path }) => !this.#snapshots.some((kept) => kept.path === path));
+    const isKept = (path: string): boolean =>
+      this.#lent.includes(path) || this.#snapshots.some((kept) => kept.path === path);
+    const dropped = all.filter(({ path }) => !isKept(path));
     if (dropped.length === 0) return;
     for (const { path } of dropped) await disk.remove(path);
     // Else a power cut could bring the names of many rounds back.
@@ -271,18 +313,18 @@ export class SpaceKeeper {
    * Deletes what is below the floor and held nothing live in the newest snapshot, or had no row there any
    * more: a power cut may have brought the name of a deleted file back.
    */
-  async #free(signal: AbortSignal): Promise<void> {
+  async #deleteDead(signal: AbortSignal): Promise<void> {
     const { files, logger } = this.#options;
     const [newest] = this.#snapshots;
     if (newest === undefined) return;
     // What lies behind a snapshot, as after damage to newer ones, has no row there either.
     const lastId = newest.segments.at(-1)?.id ?? 0;
     let freed = 0;
-    for (const [id, bytes] of [...this.#values]) {
+    for (const id of this.#values.ids) {
       const liveBytes = segmentById(newest.segments, id)?.liveBytes ?? 0;
-      if (liveBytes > 0 || id > lastId || id === this.#rewritingId) continue;
-      await files.remove(id);
-      this.#values.delete(id);
+      const bytes = this.#values.sizeOf(id);
+      if (liveBytes > 0 || id > lastId || bytes === undefined || this.#values.isTaken(id)) continue;
+      await this.#values.delete(id);
       this.#reclaimedBytes += bytes;
       freed += bytes;
       await this.#pace.spend(0, signal);
@@ -300,8 +342,8 @@ export class SpaceKeeper {
     const { segments, propose } = this.#options;
     const segmentIds: number[] = [];
     for (const { id, liveBytes } of segments.all) {
-      if (id > this.#floor.segmentId || segmentIds.length === ROWS_DROPPED_AT_ONCE) break;
-      if (liveBytes === 0 && !this.#values.has(id)) segmentIds.push(id);
+      if (id > this.#values.floor.segmentId || segmentIds.length === ROWS_DROPPED_AT_ONCE) break;
+      if (liveBytes === 0 && this.#values.sizeOf(id) === undefined) segmentIds.push(id);
     }
     if (segmentIds.length === 0) return;
     try {
@@ -337,22 +379,20 @@ export class SpaceKeeper {
   async #rewriteNext(signal: AbortSignal): Promise<void> {
     const { disk, files, logger } = this.#options;
     const next = this.#rewrites.shift();
-    const before = next && this.#values.get(next.id);
-    if (next === undefined || before === undefined) return;
+    if (next === undefined) return;
     const spend = (bytes: number): Promise<void> => this.#pace.spend(bytes, signal);
-    const { id } = next;
-    this.#rewritingId = id;
+    const { id, pieces } = next;
     try {
-      const bytes = await packSegment(disk, files, { id, pieces: next.pieces, spend });
-      this.#values.set(id, bytes);
-      this.#reclaimedBytes += before - bytes;
-      logger.info("a segment was rewritten without its dead bytes", { segment: id, before, bytes });
+      await this.#values.rewrite(id, async (before) => {
+        const bytes = await packSegment(disk, files, { id, pieces, spend });
+        this.#reclaimedBytes += before - bytes;
+        logger.info("a segment was rewritten without its dead bytes", { segment: id, before, bytes });
+        return bytes;
+      });
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
       this.#kept.set(id, next.liveBytes);
       logger.error("a segment cannot be rewritten and stays", { segment: id, reason: error.message });
-    } finally {
-      this.#rewritingId = undefined;
     }
   }
 }

@@ -96,17 +96,22 @@ export function isSparse(
 
 /**
  * The floor that the oldest of the snapshots allows: should the newer one turn out damaged, that one and the
- * log are enough. It ends with a sealed segment, and entries stay above it.
+ * log are enough. It ends with a sealed segment, and entries stay above it. Where the bucket has to follow
+ * the log, it goes no further than what is there.
  */
 export function floorBelow(
   oldest: SnapshotInfo,
-  log: { readonly firstUnsealedId: number; readonly stableIndex: number },
+  log: {
+    readonly firstUnsealedId: number;
+    readonly stableIndex: number;
+    readonly uploadedThroughId: number;
+  },
   { entriesKept }: SpaceSettings,
 ): Floor | undefined {
   const highest = Math.min(oldest.index - entriesKept, log.stableIndex - 1);
   const below = oldest.segments.findLast(
     ({ id, cut, firstIndex, entries }) =>
-      cut && id < log.firstUnsealedId && firstIndex + entries - 1 <= highest,
+      cut && id < log.firstUnsealedId && id <= log.uploadedThroughId && firstIndex + entries - 1 <= highest,
   );
   if (below === undefined) return undefined;
   const { id, firstIndex, entries, chain } = below;

@@ -23,6 +23,7 @@ import type { OpenedIndex } from "../store/open-index.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { SNAPSHOTS_NAME } from "../store/snapshot-files.ts";
 import type { StateIndex } from "../store/state-index.ts";
+import type { LocalSegments, TierView } from "../store/local-segments.ts";
 import { VoteFile } from "../store/vote-file.ts";
 import type { StateMachine } from "../state/state-machine.ts";
 import { AckedWriter } from "./acked-writer.ts";
@@ -30,7 +31,10 @@ import { DiskGuard, PROBE, RESERVE, expectRoom } from "./disk-guard.ts";
 import { dropDamagedIndex } from "./drop-damaged-index.ts";
 import type { PendingEntry } from "./entry.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { LocalStore } from "./local-store.ts";
+import { LocalValues } from "./local-values.ts";
 import { LogClock } from "./log-clock.ts";
+import { markGivenUp } from "./missing-values.ts";
 import { openNodeFile, refuseForeign } from "./node-file.ts";
 import type { NodeFile } from "./node-file.ts";
 import { openState } from "./open-state.ts";
@@ -52,6 +56,8 @@ export type StorageNodeOptions = StateOptions & {
   readonly space: SpaceSettings;
   /** That of a disk, unless said otherwise. */
   readonly caution?: Caution;
+  /** What the bucket has; the floor goes by what is on this disk alone, if nothing is said. */
+  readonly tier?: TierView;
   readonly disk: Disk;
   readonly openIndexStore: (path: string) => Promise<IndexStore>;
   readonly random: Random;
@@ -83,6 +89,8 @@ export class StorageNode {
   readonly guard: DiskGuard;
   readonly logClock: LogClock;
   readonly space: SpaceKeeper;
+  /** For the cold tier. */
+  readonly local: LocalSegments;
   readonly replayedEntries: number;
   readonly indexRebuilt: string | undefined;
   readonly #parts: Parts;
@@ -101,6 +109,7 @@ export class StorageNode {
     this.guard = parts.guard;
     this.logClock = parts.logClock;
     this.space = parts.space;
+    this.local = parts.local;
     this.replayedEntries = replayedEntries;
     this.indexRebuilt = parts.opened.index.rebuilt;
   }
@@ -284,6 +293,7 @@ type Parts = OpenState & {
   readonly replica: Replica;
   readonly housekeeping: Housekeeping;
   readonly space: SpaceKeeper;
+  readonly local: LocalStore;
 };
 
 async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Parts> {
@@ -326,11 +336,32 @@ async function assemble(options: StorageNodeOptions, opened: Opened): Promise<Pa
   const { reapGraceMs } = caution;
   const work = { replica, index, state, pins, clock, logClock, logger, reapGraceMs, incarnation };
   const housekeeping = new Housekeeping(work);
-  const { floor } = opened.recovered;
+  const keeping = keepSpace(options, { opened, applied, log, replica });
+  return { ...applied, ...keeping, opened, guard, logClock, log, raft, acked, replica, housekeeping };
+}
+
+/** Who gives space back, and who lets the cold tier at what lies here. */
+function keepSpace(
+  options: StorageNodeOptions,
+  parts: {
+    readonly opened: Opened;
+    readonly applied: OpenState;
+    readonly log: Log;
+    readonly replica: Replica;
+  },
+): { readonly space: SpaceKeeper; readonly local: LocalStore } {
+  const { disk, directory, clock, logger, caution = DISK_CAUTION, tier, space: settings } = options;
+  const { opened, applied, log, replica } = parts;
+  const { index, state } = applied;
+  const { files, recovered } = opened;
+  const { floor } = recovered;
+  const { segments } = state;
+  const fail = (error: unknown): void => replica.fail(error);
+  const values = new LocalValues({ disk, files, log, segments, floor, fail });
   const propose: Replica["propose"] = (command) => replica.propose(command);
-  const local = { disk, directory, files, log, floor, propose, caution, settings: options.space };
-  const space = new SpaceKeeper({ ...local, index, segments: state.segments, clock, logger });
-  return { ...applied, opened, guard, logClock, log, raft, acked, replica, housekeeping, space };
+  const work = { disk, directory, files, log, index, segments, values, tier, propose };
+  const space = new SpaceKeeper({ ...work, settings, caution, clock, logger });
+  return { space, local: new LocalStore({ values, keeper: space, replica, log, segments }) };
 }
 
 function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {
@@ -382,14 +413,12 @@ async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<nu
 /** Segments below the floor that rows still name are as much the store as the log above it. */
 async function expectValues({ opened, state }: Parts): Promise<void> {
   const { files, recovered } = opened;
-  const there = new Set(await files.list());
-  for (const { id, liveBytes } of state.segments.all) {
-    if (id > recovered.floor.segmentId) return;
-    if (liveBytes === 0 || there.has(id)) continue;
-    throw new RefusedError(
-      `segment file ${files.path(id)} is missing, and ${liveBytes} bytes in it are still named. Restore it`,
-    );
-  }
+  const [lost] = await markGivenUp(files, state.segments, recovered.floor);
+  if (lost === undefined) return;
+  throw new RefusedError(
+    `segment file ${files.path(lost.id)} is missing, ${lost.liveBytes} bytes in it are still named, and ` +
+      "nothing says that they are in the cold tier. Restore it",
+  );
 }
 
 async function closeFiles(parts: Parts): Promise<void> {

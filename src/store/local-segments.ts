@@ -34,8 +34,8 @@ export interface LocalSegments {
   free(id: number): Promise<boolean>;
 
   /**
-   * Brings a segment back. `fetch` writes the whole file at the path that it is given, syncs it, and has
-   * verified it; a crash before the end leaves nothing. False if the segment is here, or is gone.
+   * Brings a segment back. `fetch` writes the whole file at the path that it is given, and has verified it; a
+   * crash before the end leaves nothing. False if the segment is here, or has no row or no copy any more.
    */
   recall(id: number, fetch: (path: string) => Promise<void>): Promise<boolean>;
 

@@ -78,6 +78,11 @@ export class Log {
     return this.#firstUnsealedId;
   }
 
+  /** Of the segment that the next entry goes to; 0 if that one begins it. */
+  get openEntries(): number {
+    return this.#tail.cut ? 0 : this.#tail.lastIndex - this.#tail.firstIndex + 1;
+  }
+
   get writing(): boolean {
     return this.#writing !== undefined;
   }

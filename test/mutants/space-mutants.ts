@@ -50,8 +50,8 @@ export const space: readonly Mutant[] = [
     name: "live-segment-deleted",
     what: "a segment goes with the few objects that are still in it",
     file: "src/replica/space-keeper.ts",
-    find: "if (liveBytes > 0 || id > lastId || id === this.#rewritingId) continue;",
-    replace: "if (liveBytes > bytes / 8 || id > lastId || id === this.#rewritingId) continue;",
+    find: "if (liveBytes > 0 || id > lastId || bytes === undefined || this.#values.isTaken(id)) continue;",
+    replace: "if (bytes === undefined || liveBytes > bytes / 8 || id > lastId) continue;",
     killedBy: keeper,
   },
   {
@@ -97,8 +97,8 @@ export const space: readonly Mutant[] = [
   {
     name: "unfinished-files-stay",
     what: "each crash in the middle leaves a file that nothing will ever delete",
-    file: "src/replica/space-keeper.ts",
-    find: "    await removeUnfinished(disk, files.directory);\n",
+    file: "src/replica/local-values.ts",
+    find: "      await removeUnfinished(disk, files.directory);\n",
     replace: "",
     killedBy: images,
   },

@@ -6,7 +6,7 @@ import { ProposalQueue } from "../../src/replica/proposal-queue.ts";
 import type { Proposal } from "../../src/replica/proposal-queue.ts";
 import { chunkOf } from "../state/chunk-of.ts";
 
-type Kind = "single" | "group" | "chunk" | "naming";
+type Kind = "single" | "group" | "chunk" | "naming" | "seal";
 
 function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal {
   const chunk = chunkOf("x", 0, Buffer.from("x"));
@@ -16,6 +16,7 @@ function proposal(kind: Kind, bytes: number, rejected: unknown[] = []): Proposal
     bytes,
     group: kind === "group",
     followsBodies: kind === "naming",
+    seals: kind === "seal",
     resolve: () => undefined,
     reject: (error) => rejected.push(error),
   };
@@ -27,7 +28,7 @@ describe("an entry", () => {
   test("takes what stands in front of a lane, in order, and never more than its bounds", () => {
     const kind: fc.Arbitrary<Kind> = fc.oneof(
       { weight: 6, arbitrary: fc.constant("single") },
-      { weight: 1, arbitrary: fc.constantFrom("group", "chunk", "naming") },
+      { weight: 1, arbitrary: fc.constantFrom("group", "chunk", "naming", "seal") },
     );
     const items = fc.array(fc.record({ kind, bytes: fc.nat(300) }), { maxLength: 60 });
     fc.assert(
@@ -39,7 +40,7 @@ describe("an entry", () => {
         while (queue.length > 0) {
           const entry = queue.takeEntry(countMax, bytesMax);
           expect(entry.length).toBeGreaterThan(0);
-          const alone = entry.some(({ group, chunk }) => group || chunk !== undefined);
+          const alone = entry.some(({ group, chunk, seals }) => group || seals || chunk !== undefined);
           const bytes = entry.reduce((sum, each) => sum + each.bytes, 0);
           if (entry.length > 1) {
             expect(alone).toBe(false);

@@ -84,7 +84,7 @@ test("a segment is sparse below its share, and empty at any share", () => {
 });
 
 describe("the floor", () => {
-  const log = { firstUnsealedId: 100, stableIndex: 100_000 };
+  const log = { firstUnsealedId: 100, stableIndex: 100_000, uploadedThroughId: Infinity };
   const none = spaceSettings({ entriesKept: 0 });
 
   test("is the end of the last whole segment that the snapshot knows", () => {
@@ -102,5 +102,10 @@ describe("the floor", () => {
   test("waits for the footer, and for an entry above it", () => {
     expect(floorBelow(snapshotOf(6), { ...log, firstUnsealedId: 5 }, none)?.segmentId).toBe(4);
     expect(floorBelow(snapshotOf(6), { ...log, stableIndex: 5000 }, none)?.segmentId).toBe(4);
+  });
+
+  test("waits for the bucket, where that has to follow", () => {
+    expect(floorBelow(snapshotOf(6), { ...log, uploadedThroughId: 3 }, none)?.segmentId).toBe(3);
+    expect(floorBelow(snapshotOf(6), { ...log, uploadedThroughId: 0 }, none)).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 /** A machine whose node gives space back early: small segments, a snapshot every few of them. */
 import type { SpaceSettings } from "../../src/replica/space-policy.ts";
 import { verifyStore } from "../../src/replica/verify-store.ts";
+import type { StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import type { FoundObject } from "../../src/service/api.ts";
 import { StoreModel } from "../crash/object-model.ts";
 import { RecordedClient } from "../crash/recorded-client.ts";
@@ -29,6 +30,8 @@ export function openWorld(changes: Partial<SpaceSettings> = {}): SpaceWorld {
 
 export class SpaceWorld {
   readonly machine = new SimWorld();
+  /** Of every node that is opened from now on. */
+  options: Partial<StorageNodeOptions> = {};
   readonly #space: SpaceSettings;
   readonly #contents = new Map<string, Buffer>();
 
@@ -40,7 +43,8 @@ export class SpaceWorld {
   }
 
   openSoon(): Promise<SimStore> {
-    return openSimStore(this.machine, { segmentBytes: this.#segmentBytes, space: this.#space });
+    const changes = { segmentBytes: this.#segmentBytes, space: this.#space, ...this.options };
+    return openSimStore(this.machine, changes);
   }
 
   open(): Promise<SimStore> {

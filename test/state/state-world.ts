@@ -53,6 +53,7 @@ const proposalOf = (commands: readonly Command[], chunk: Chunk | undefined) => (
   bytes: 0,
   group: false,
   followsBodies: false,
+  seals: false,
   resolve: () => undefined,
   reject: () => undefined,
 });

@@ -33,12 +33,12 @@ test("a file that is marked gone is not opened, though it is there, until it is 
   const { files } = world;
   files.markGone(7);
   expect(files.isGone(7)).toBe(true);
-  const failed = await files.use(7, textOf).catch((error: unknown) => systemErrorCode(error));
+  const failed = await files.use(7, (file) => textOf(file)).catch((error: unknown) => systemErrorCode(error));
   expect(failed).toBe("ENOENT");
   expect(files.opened(7)).toBeUndefined();
   files.markHere(7);
   expect(files.isGone(7)).toBe(false);
-  expect(await files.use(7, textOf)).toBe("seven");
+  expect(await files.use(7, (file) => textOf(file))).toBe("seven");
 });
 
 test("who reads it already reads to the end, and the removal waits for that", async () => {

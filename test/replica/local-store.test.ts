@@ -1,0 +1,147 @@
+/**
+ * What the cold tier may do with the files of a node: borrow them, give them up for a verified copy, bring
+ * them back; and what the node does by itself when files are elsewhere.
+ */
+import { describe, expect, test } from "vitest";
+import { readFloor } from "../../src/store/floor-file.ts";
+import { LocalWorld } from "./local-world.ts";
+
+describe("a segment is given up", () => {
+  test("if the applied state names its copy, and not before", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    expect(await world.free(store, 1)).toBe(false);
+    expect(await world.files()).toContain(world.nameOf(1));
+    await world.offload(store, 1);
+    expect(await world.free(store, 1)).toBe(true);
+    expect(await world.files()).not.toContain(world.nameOf(1));
+    expect(store.node.local.bytesOf(1)).toBe(0);
+    expect(await world.free(store, 1)).toBe(false);
+    await world.space.close(store);
+  });
+
+  test("below the floor only", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    const { segments } = store.node.state;
+    const above = segments.all.find(({ cut, firstIndex }) => cut && firstIndex > store.node.local.floorIndex);
+    const id = above?.id ?? 0;
+    await world.offload(store, id);
+    expect(await world.free(store, id)).toBe(false);
+    expect(await world.files()).toContain(world.nameOf(id));
+    await world.space.close(store);
+  });
+
+  test("when nobody has borrowed it any more", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    const { local } = store.node;
+    await world.offload(store, 1);
+    const gate = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    const borrowed = local.withFile(1, async ({ path }) => {
+      await gate.promise;
+      steps.push(`borrowed ${(await world.space.machine.disk.readFile(path))?.length !== undefined}`);
+    });
+    const freed = local.free(1).then(() => steps.push("freed"));
+    await world.space.machine.clock.advance(2000);
+    expect(steps).toEqual([]);
+    gate.resolve();
+    await world.space.run(Promise.all([borrowed, freed]));
+    expect(steps).toEqual(["borrowed true", "freed"]);
+    await world.space.close(store);
+  });
+
+  test("and the next start neither misses it nor believes that it is here", async () => {
+    const world = new LocalWorld();
+    let store = await world.filled();
+    await world.offload(store, 1);
+    await world.offload(store, 2);
+    await world.free(store, 1);
+    const bytes = store.node.space.status.fileBytes;
+    await world.space.close(store);
+    store = await world.space.open();
+    await world.space.machine.clock.advance(1000);
+    expect(store.node.local.bytesOf(1)).toBe(0);
+    expect(store.node.local.bytesOf(2)).toBeGreaterThan(0);
+    expect(Math.abs(store.node.space.status.fileBytes - bytes)).toBeLessThan(1000);
+    expect(await world.free(store, 2)).toBe(true);
+    await world.space.close(store);
+  });
+
+  test("and one that no copy is known of is missed at the start", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 2);
+    await world.space.close(store);
+    await world.space.run(world.space.machine.disk.remove(`data/log/${world.nameOf(2)}`));
+    await world.space.close(await world.space.open());
+    await world.space.run(world.space.machine.disk.remove(`data/log/${world.nameOf(1)}`));
+    await expect(world.space.open()).rejects.toThrow("nothing says that they are in the cold tier");
+  });
+
+  test("and a failing sync of the names ends the node", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 1);
+    world.space.machine.disk.fault = (effect, path) =>
+      effect === "syncDirectory" && path === "data/log" ? "EIO" : undefined;
+    expect(await world.space.outcome(store.node.local.free(1))).not.toBe(true);
+    expect(store.fatal).toHaveLength(1);
+  });
+});
+
+describe("a segment comes back", () => {
+  test("under its name, and every object in it is read from here", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    for (const id of [1, 2, 3]) await world.offload(store, id);
+    for (const id of [1, 2, 3]) await world.free(store, id);
+    for (const id of [1, 2, 3]) expect(await world.recall(store, id)).toBe(true);
+    expect(await world.recall(store, 1)).toBe(false);
+    world.cold.objects.clear();
+    expect(await world.space.wrong(store)).toEqual([]);
+    expect(store.node.local.bytesOf(1)).toBeGreaterThan(0);
+    await world.space.close(store);
+  });
+
+  test("not at all, if its bytes could not be brought: nothing is left of them", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 1);
+    await world.free(store, 1);
+    const fetch = async (path: string): Promise<void> => {
+      await world.fetch(1, path);
+      throw new Error("the line is dead");
+    };
+    expect(await world.space.outcome(store.node.local.recall(1, fetch))).toBe("Error");
+    expect((await world.files()).filter((name) => !/^\d{10}\.seg$/.test(name))).toEqual([]);
+    expect(store.fatal).toEqual([]);
+    expect(store.node.local.bytesOf(1)).toBe(0);
+    expect(await world.recall(store, 1)).toBe(true);
+    await world.space.close(store);
+  });
+
+  test("if it is gone below the floor, and has a row", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    expect(await world.recall(store, 2)).toBe(false);
+    expect(await world.recall(store, 100_000)).toBe(false);
+    await world.space.close(store);
+  });
+});
+
+describe("the floor", () => {
+  test("stays below the first segment that is not in the bucket, as long as that has to follow", async () => {
+    const world = new LocalWorld();
+    world.tier.uploadedThroughSegment = 3;
+    const store = await world.filled();
+    const floor = () => world.space.run(readFloor(world.space.machine.disk, "data"));
+    expect((await floor()).segmentId).toBe(3);
+    expect((await world.files())[3]).toBe(world.nameOf(4));
+    world.tier.uploadedThroughSegment = Infinity;
+    await world.space.overwrite(store, 40, 4);
+    expect((await floor()).segmentId).toBeGreaterThan(20);
+    await world.space.close(store);
+  });
+});
