@@ -91,14 +91,24 @@ describe("sealing", () => {
   test("waits for entries that fill the segment and are on their way", async () => {
     const world = openWorld();
     const store = await world.openWithBucket();
-    const puts = Array.from({ length: 17 }, (_, at) =>
-      world.machine.put(store, `k${at}`, world.machine.bytes(1000)),
-    );
-    const sealed = world.run(store.node.local.seal());
-    await Promise.all([world.run(Promise.all(puts)), sealed]);
-    const id = await sealed;
-    for (let each = 1; each <= id; each++) expect(await isSealed(world, each)).toBe(true);
-    expect(store.node.state.segments.all.every((row) => row.id > id || row.cut)).toBe(true);
+    const done: string[] = [];
+    const put = async (at: number): Promise<void> => {
+      await world.machine.put(store, `k${at}`, world.machine.bytes(1000));
+      done.push("put");
+    };
+    const puts = Array.from({ length: 17 }, (_, at) => put(at));
+    // All of them wait in the queue now, in front of the seal.
+    await new Promise((resolve) => setImmediate(resolve));
+    const sealing = store.node.local.seal().then((id) => {
+      done.push("sealed");
+      return id;
+    });
+    const id = await world.run(sealing);
+    await world.run(Promise.all(puts));
+    expect(done.indexOf("sealed")).toBe(17);
+    expect(id).toBe(1);
+    expect(await isSealed(world, 1)).toBe(true);
+    expect(store.node.state.segments.all).toHaveLength(1);
     await world.close(store);
   });
 
