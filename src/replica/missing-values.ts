@@ -10,7 +10,7 @@ import type { SegmentFiles } from "../store/segment-files.ts";
 export async function markGivenUp(
   files: SegmentFiles,
   segments: SegmentTable,
-  floor: Floor,
+  floor: Pick<Floor, "segmentId">,
 ): Promise<readonly SegmentEntry[]> {
   const here = new Set(await files.list());
   const lost: SegmentEntry[] = [];

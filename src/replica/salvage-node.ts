@@ -12,6 +12,7 @@ import { NO_FLOOR, readFloor } from "../store/floor-file.ts";
 import type { Floor } from "../store/floor-file.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { VoteFile } from "../store/vote-file.ts";
+import { markGivenUp } from "./missing-values.ts";
 import { readNodeFile, refuseOther } from "./node-file.ts";
 import { ReadOnlyLog } from "./read-only-log.ts";
 import { takeReadersLock } from "./readers-lock.ts";
@@ -59,6 +60,8 @@ export async function openSalvage(options: SalvageOptions): Promise<SalvageNode>
     const state = await salvageState(options, { scratch, files, segmentBytesMax, floorIndex });
     undo.unshift(() => state.close());
     const { index, state: machine } = state.opened;
+    // Whatever the floor says, should it be lost: what has a copy is read from there.
+    await markGivenUp(files, machine.segments, { segmentId: Infinity });
     const survey = await surveyLog({
       disk,
       files,

@@ -101,6 +101,10 @@ class Survey implements LogSurvey {
     const { files, known } = this.#options;
     const sight = await this.#look(id);
     const row = segmentById(known, id);
+    if (sight.kind === "missing" && row?.cold !== undefined) {
+      // It was given up for its copy: only the floor does not know that any more.
+      return { index: row.firstIndex + row.entries, chain: { low: row.chainLow, high: row.chainHigh } };
+    }
     if (sight.kind !== "segment") {
       const next = await this.#headOf(id + 1);
       const lastIndex = next === undefined ? lastOf(row) : next.firstIndex - 1;

@@ -4,6 +4,7 @@
  */
 import { DamageError } from "../base/errors.ts";
 import type { IndexStore } from "../ports/index-store.ts";
+import type { Floor } from "../store/floor-file.ts";
 import { RecordReader, isGone } from "../store/record-reader.ts";
 import { openRow } from "../store/row-seal.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
@@ -14,6 +15,7 @@ import { rows, unpackExtents } from "../state/rows.ts";
 import { decodeTags } from "../state/tags.ts";
 import { SegmentTable } from "../state/segment-table.ts";
 import { decodeMarker, decodeVersion } from "../state/version-row.ts";
+import { markGivenUp } from "./missing-values.ts";
 import { VersionCheck } from "./verify-versions.ts";
 
 export type IndexReport = {
@@ -21,28 +23,37 @@ export type IndexReport = {
   readonly objects: number;
   readonly bodiesRead: number;
   readonly bodiesGone: number;
+  /** Given up for their copies: what lies in them is not read. */
+  readonly coldSegments: number;
+  readonly coldBytes: number;
   readonly problems: readonly string[];
+};
+
+type VerifyIndexOptions = {
+  /**
+   * The log goes on after what the index has applied. Then bodies that are not there any more may be of
+   * objects that those entries overwrite: they are counted, and the start, which applies them, tells.
+   */
+  readonly behind: boolean;
+  readonly floor: Floor;
 };
 
 const EVERYTHING = { from: "", to: "\u{10ffff}" };
 const PAGE = 1000;
 const PROBLEMS_MAX = 100;
 
-/**
- * `behind`: the log goes on after what the index has applied. Then bodies that are not there any more may be
- * of objects that those entries overwrite: they are counted, and the start, which applies them, tells.
- */
 export async function verifyIndex(
   store: IndexStore,
   files: SegmentFiles,
-  options: { readonly behind: boolean },
+  options: VerifyIndexOptions,
 ): Promise<IndexReport> {
   const check = new IndexCheck(store, files, options);
-  await check.loadSegments();
+  await check.loadSegments(options.floor);
   await check.visitAll();
   check.compareCounters();
-  const { rowCount, objectCount, bodiesRead, bodiesGone, problems } = check;
-  return { rows: rowCount, objects: objectCount, bodiesRead, bodiesGone, problems };
+  const { rowCount, objectCount, bodiesRead, bodiesGone, coldSegments, coldBytes, problems } = check;
+  const counts = { bodiesRead, bodiesGone, coldSegments, coldBytes };
+  return { rows: rowCount, objects: objectCount, ...counts, problems };
 }
 
 type Tally = { objects: number; bytes: number; versions: number; versionBytes: number };
@@ -54,6 +65,9 @@ class IndexCheck {
   objectCount = 0;
   bodiesRead = 0;
   bodiesGone = 0;
+  coldSegments = 0;
+  coldBytes = 0;
+  readonly #files: SegmentFiles;
   readonly #behind: boolean;
   readonly #store: IndexStore;
   readonly #segments = new SegmentTable();
@@ -65,6 +79,7 @@ class IndexCheck {
 
   constructor(store: IndexStore, files: SegmentFiles, options: { readonly behind: boolean }) {
     this.#store = store;
+    this.#files = files;
     this.#behind = options.behind;
     this.#records = new RecordReader(files, this.#segments, { readsMax: 1 });
   }
@@ -106,8 +121,14 @@ class IndexCheck {
     }
   }
 
-  async loadSegments(): Promise<void> {
+  async loadSegments(floor: Floor): Promise<void> {
     await this.#each(ranges.segments, (key, value) => this.#segments.load(key, value));
+    await markGivenUp(this.#files, this.#segments, floor);
+    for (const { id, liveBytes } of this.#segments.all) {
+      if (!this.#files.isGone(id)) continue;
+      this.coldSegments++;
+      this.coldBytes += liveBytes;
+    }
   }
 
   async visitAll(): Promise<void> {
@@ -192,7 +213,8 @@ class IndexCheck {
     if (body.kind === "record") {
       this.#addLive(birthIndex, size);
       const { offset, crc32c } = body;
-      await this.#readBody(this.#records.read({ index: birthIndex, offset, length: size, crc32c }));
+      const read = () => this.#records.read({ index: birthIndex, offset, length: size, crc32c });
+      await this.#readBody(birthIndex, read);
     } else if (body.kind === "stored") {
       const row = rows.body.decode(this.#need(keys.body(body.bodyId)));
       if (row.size !== size || row.refs < 1)
@@ -250,13 +272,14 @@ class IndexCheck {
       : rows.body.decode(value).extents;
     for (const extent of unpackExtents(packed)) {
       this.#addLive(extent.index, extent.length);
-      await this.#readBody(this.#records.readExtent(extent, 0, extent.length));
+      await this.#readBody(extent.index, () => this.#records.readExtent(extent, 0, extent.length));
     }
   }
 
-  async #readBody(reading: Promise<Uint8Array>): Promise<void> {
+  async #readBody(index: number, read: () => Promise<Uint8Array>): Promise<void> {
+    if (this.#files.isGone(this.#segments.find(index)?.id ?? 0)) return;
     try {
-      await reading;
+      await read();
       this.bodiesRead++;
     } catch (error) {
       if (!this.#behind || !isGone(error)) throw error;

@@ -161,11 +161,17 @@ async function verifyRows(
     if (applied > logEntries) {
       return [`index: applied up to ${applied}, but the log ends at ${logEntries}: the start refuses that`];
     }
-    const report = await verifyIndex(store, files, { behind: applied < logEntries });
+    const report = await verifyIndex(store, files, { behind: applied < logEntries, floor });
     lines.push(
       `index: ${report.rows} rows, ${report.objects} objects, ${report.bodiesRead} bodies read, ` +
         `applied up to ${applied}`,
     );
+    if (report.coldSegments > 0) {
+      lines.push(
+        `${report.coldSegments} segments with ${report.coldBytes} live bytes lie in the cold tier only: ` +
+          "nothing here tells whether their copies are sound",
+      );
+    }
     if (report.bodiesGone > 0) {
       lines.push(`${report.bodiesGone} bodies are gone; the next start tells whether anything needs them`);
     }

@@ -145,3 +145,19 @@ describe("the floor", () => {
     await world.space.close(store);
   });
 });
+
+describe("verify", () => {
+  test("says how many segments lie in the cold tier only, and calls none of them damaged", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    for (const id of [1, 2]) await world.offload(store, id);
+    for (const id of [1, 2]) await world.free(store, id);
+    await world.space.close(store);
+    const { ok, lines } = await world.space.run(world.space.verify());
+    expect(lines.join("\n")).toMatch(/^2 segments with [1-9]\d+ live bytes lie in the cold tier only/m);
+    expect(ok).toBe(true);
+    await world.space.run(world.space.machine.disk.remove(`data/log/${world.nameOf(3)}`));
+    const missing = await world.space.run(world.space.verify());
+    expect(missing.lines.join("\n")).toMatch(/^DAMAGED .*0000000003.seg is missing/m);
+  });
+});
