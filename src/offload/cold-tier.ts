@@ -1,0 +1,176 @@
+/**
+ * The cold tier of a node in operation: joins what uploads, frees, follows the log and tells how it is, and
+ * runs it. Starts once the node leads, ends before it closes; a place that is down or refuses us keeps
+ * nobody from anything but the tier.
+ */
+import type { Clock } from "../ports/clock.ts";
+import type { ColdStore } from "../ports/cold-store.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { ColdPlace } from "./cold-names.ts";
+import { InFlight } from "./in-flight.ts";
+import { Offloader } from "./offloader.ts";
+import { Residence } from "./residence.ts";
+import { SegmentUploader } from "./segment-uploader.ts";
+import type { TierFront } from "./tier-front.ts";
+import type { TierState } from "./tier-health.ts";
+import { TierLoop } from "./tier-loop.ts";
+import type { TierNode } from "./tier-node.ts";
+import { TierPace } from "./tier-pace.ts";
+import { TierPlanner } from "./tier-planner.ts";
+import { policySettings } from "./tier-settings.ts";
+
+export type ColdTierParts = {
+  readonly front: TierFront;
+  readonly node: TierNode;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A broken invariant: the process has to end. */
+  readonly onFatal: (error: unknown) => void;
+};
+
+export type TierStatus = {
+  readonly state: TierState;
+  readonly reason?: string;
+  readonly place: string;
+  readonly lineage: string;
+  /** Of all segments that have a copy. */
+  readonly coldSegments: number;
+  readonly coldBytes: number;
+  /** Of those, the ones that are not on this disk. */
+  readonly coldOnlySegments: number;
+  readonly pendingSegments: number;
+  readonly pendingBytes: number;
+  /** Since the start. */
+  readonly uploadedSegments: number;
+  readonly uploadedBytes: number;
+  readonly freedSegments: number;
+  readonly recalledSegments: number;
+  /** What the disk holds above `hotBytesMax` although everything that may go has gone. */
+  readonly stuckBytes: number;
+  readonly lastUploadSecondsAgo?: number;
+};
+
+/** A place that is fine is not asked; one that was not is asked so often whether it is again. */
+const CHECK_EVERY_MS = 5000;
+
+export class ColdTier {
+  readonly #parts: ColdTierParts;
+  readonly #planner: TierPlanner;
+  readonly #offloader: Offloader;
+  readonly #residence: Residence;
+  readonly #inFlight = new InFlight();
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>[] = [];
+
+  constructor(parts: ColdTierParts) {
+    this.#parts = parts;
+    const { front, node, disk, clock, logger } = parts;
+    const { store, settings, health, heat } = front;
+    const pace = new TierPace(clock, settings.budget);
+    const common = { node, store, disk, clock, logger, health, pace };
+    this.#planner = new TierPlanner({
+      ...common,
+      heat,
+      isPinned: () => false,
+      coldSnapshotIndex: () => 0,
+      settings: () =>
+        policySettings(settings, { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() }),
+    });
+    const { verify } = settings;
+    const uploader = new SegmentUploader({ ...common, inFlight: this.#inFlight, verify });
+    const inOrder = settings.recoveryPointMs !== undefined;
+    const planner = this.#planner;
+    this.#offloader = new Offloader({
+      ...common,
+      planner,
+      uploader,
+      mayWrite: () => this.#isReached,
+      inOrder,
+    });
+    this.#residence = new Residence({ ...common, planner });
+  }
+
+  start(): this {
+    const { signal } = this.#abort;
+    this.#add(this.#probe(signal));
+    this.#add(this.#offloader.run(signal));
+    this.#add(this.#residence.run(signal));
+    return this;
+  }
+
+  #add(loop: Promise<void>): void {
+    this.#running.push(
+      loop.catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) this.#parts.onFatal(error);
+      }),
+    );
+  }
+
+  get store(): ColdStore {
+    return this.#parts.front.store;
+  }
+
+  get place(): ColdPlace {
+    return this.#parts.node.place;
+  }
+
+  /** Being written, or written and not yet known to the log: nobody may take it for garbage. */
+  isInFlight(key: string): boolean {
+    return this.#inFlight.has(key);
+  }
+
+  /** Whether the place was ever heard of: a folder is made by its check, and a wrong place is not filled. */
+  get #isReached(): boolean {
+    return !this.#parts.front.health.has("unreached");
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    const { health, store } = this.#parts.front;
+    await new TierLoop("check", { ...this.#parts, health }).run(async () => {
+      if (health.state === "degraded") await store.check({ signal });
+      return CHECK_EVERY_MS;
+    }, signal);
+  }
+
+  get status(): TierStatus {
+    const { front, node, clock } = this.#parts;
+    const { health } = front;
+    const { reason } = health;
+    let [coldSegments, coldBytes, coldOnlySegments] = [0, 0, 0];
+    for (const { id, cold } of node.segments.all) {
+      if (cold === undefined) continue;
+      coldSegments++;
+      coldBytes += cold.bytes;
+      if (node.local.bytesOf(id) === 0) coldOnlySegments++;
+    }
+    const { uploaded, lastUploadMs } = this.#offloader;
+    const { counts, stuckBytes } = this.#residence;
+    const { segments: pendingSegments, bytes: pendingBytes } = this.#planner.pending;
+    const agoOf = (ms: number): number => Math.round((clock.monotonicMs() - ms) / 1000);
+    return {
+      state: health.state,
+      ...(reason === undefined ? {} : { reason }),
+      place: front.store.place,
+      lineage: node.place.lineage,
+      coldSegments,
+      coldBytes,
+      coldOnlySegments,
+      pendingSegments,
+      pendingBytes,
+      uploadedSegments: uploaded.segments,
+      uploadedBytes: uploaded.bytes,
+      freedSegments: counts.freed,
+      recalledSegments: counts.recalled,
+      stuckBytes,
+      ...(lastUploadMs === undefined ? {} : { lastUploadSecondsAgo: agoOf(lastUploadMs) }),
+    };
+  }
+
+  /** Ends every loop; what is under way is given up. The store stays open. Closing twice is harmless. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await Promise.all(this.#running);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The cold tier as a node meets it while it opens, before any loop of the tier runs: the store that it reads
+ * from, what the floor may not pass, and who counts its reads. What the loops know is joined later.
+ */
+import type { Clock } from "../ports/clock.ts";
+import type { ColdStore } from "../ports/cold-store.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { TierView } from "../store/local-segments.ts";
+import { SegmentHeat } from "./heat.ts";
+import { TierHealth } from "./tier-health.ts";
+import { HEAT_HALF_LIFE_MS, HEAT_SEGMENTS_MAX } from "./tier-settings.ts";
+import type { ColdTierSettings } from "./tier-settings.ts";
+import { WatchedColdStore } from "./watched-cold-store.ts";
+
+export class TierFront implements TierView {
+  /** For everybody: it notices how the place is. */
+  readonly store: ColdStore;
+  readonly settings: ColdTierSettings;
+  readonly health: TierHealth;
+  readonly heat = new SegmentHeat({ halfLifeMs: HEAT_HALF_LIFE_MS, segmentsMax: HEAT_SEGMENTS_MAX });
+  readonly #clock: Clock;
+  #uploadedThrough: () => number;
+
+  constructor(
+    store: ColdStore,
+    settings: ColdTierSettings,
+    ports: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.health = new TierHealth(ports.logger, `nothing was heard yet of the cold tier ${store.place}`);
+    this.store = new WatchedColdStore(store, this.health);
+    this.settings = settings;
+    this.#clock = ports.clock;
+    this.#uploadedThrough = () => (settings.recoveryPointMs === undefined ? Infinity : 0);
+  }
+
+  get uploadedThroughSegment(): number {
+    return this.#uploadedThrough();
+  }
+
+  /** Once somebody knows. */
+  follow(uploadedThrough: () => number): void {
+    this.#uploadedThrough = uploadedThrough;
+  }
+
+  /** A body was read out of this segment, wherever it lies. */
+  readonly touch = (segmentId: number): void => {
+    this.heat.touch(segmentId, this.#clock.monotonicMs());
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * How the cold tier is, for whoever asks: `ok`, or `degraded` with the reason. A tier that is down stops
+ * neither reads nor writes of what is hot, so this is never a reason not to be ready.
+ *
+ * Troubles have names, because reads may work where writes are refused: each goes by itself, when what it is
+ * about works again. Of several the one that needs somebody is told first.
+ */
+import type { Logger } from "../ports/logger.ts";
+
+/** What can be wrong, the one that needs somebody most first. */
+const TROUBLES = [
+  /** A newer lineage was restored from this one (RULES.md R20). */
+  "superseded",
+  /** A segment on this disk cannot be uploaded, because it is damaged. */
+  "localDamage",
+  /** The place said yes, and has not kept what it was given. */
+  "unverified",
+  "put",
+  "get",
+  "list",
+  "delete",
+  /** Nothing was heard of the place yet. */
+  "unreached",
+  /** The work itself failed, in a way that nobody thought of. */
+  "work",
+] as const;
+export type TroubleName = (typeof TROUBLES)[number];
+
+/** Cleared once the place was heard of at all. */
+const HEARD: readonly TroubleName[] = ["unreached", "get", "list"];
+
+export type TierState = "ok" | "degraded";
+
+export class TierHealth {
+  readonly #logger: Logger;
+  readonly #reasons = new Map<TroubleName, string>();
+  #toldReason: string | undefined;
+
+  /** Nobody has asked the place yet: that is said, and is no news. */
+  constructor(logger: Logger, unreached: string) {
+    this.#logger = logger;
+    this.#reasons.set("unreached", unreached);
+    this.#toldReason = unreached;
+  }
+
+  get state(): TierState {
+    return this.#reasons.size === 0 ? "ok" : "degraded";
+  }
+
+  get reason(): string | undefined {
+    for (const name of TROUBLES) {
+      const reason = this.#reasons.get(name);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
+  has(name: TroubleName): boolean {
+    return this.#reasons.has(name);
+  }
+
+  failed(name: TroubleName, reason: string): void {
+    this.#reasons.set(name, reason);
+    this.#tell();
+  }
+
+  worked(name: TroubleName): void {
+    if (this.#reasons.size === 0) return;
+    this.#reasons.delete(name);
+    this.#tell();
+  }
+
+  /** Somebody looked whether the place is there and lets us in, and it does. */
+  heard(): void {
+    for (const name of HEARD) this.#reasons.delete(name);
+    this.#tell();
+  }
+
+  /** A line for each change of the reason, not for each attempt. */
+  #tell(): void {
+    const { reason } = this;
+    if (reason === this.#toldReason) return;
+    this.#toldReason = reason;
+    if (reason === undefined) this.#logger.info("the cold tier works");
+    else this.#logger.warn("the cold tier is degraded", { reason });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What the cold tier needs of the node whose segments it moves, and what it knows of a segment at a glance.
+ * A node in operation has all of it; tests of single parts give what that part uses.
+ */
+import type { ChainValue } from "../segment/record.ts";
+import { CHAIN_START } from "../segment/record.ts";
+import type { Command, CommandResult } from "../state/command.ts";
+import type { SegmentEntry, SegmentTable } from "../state/segment-table.ts";
+import type { LocalSegments } from "../store/local-segments.ts";
+import type { ColdPlace } from "./cold-names.ts";
+
+export type TierNode = {
+  /** Below which this node writes, and nobody else does. */
+  readonly place: ColdPlace;
+  /** Of this process; never the same twice. */
+  readonly incarnation: string;
+  readonly segments: SegmentTable;
+  readonly local: LocalSegments;
+  /** As the next entry will have it. */
+  logTimeMs(): number;
+  /** On the disk of this node. */
+  freeBytes(): number;
+  propose(command: Command): Promise<CommandResult>;
+};
+
+/** The last entry of a segment, so far. */
+export function lastOf({ firstIndex, entries }: Pick<SegmentEntry, "firstIndex" | "entries">): number {
+  return firstIndex + entries - 1;
+}
+
+/** Behind the last entry of a segment, so far. */
+export function chainBehind({ chainLow: low, chainHigh: high }: SegmentEntry): ChainValue {
+  return { low, high };
+}
+
+/** Before the first entry of the segment at this place of the table; rows that went left their value. */
+export function chainBeforeAt(all: readonly SegmentEntry[], at: number): ChainValue {
+  const segment = all[at];
+  const before = all[at - 1];
+  return segment?.chainBefore ?? (before === undefined ? CHAIN_START : chainBehind(before));
+}
+
+/** Whether the segment lies in the bucket as it was sealed, and everybody knows. */
+export function isInBucket({ cold }: SegmentEntry): boolean {
+  return cold?.kind === "verbatim";
+}

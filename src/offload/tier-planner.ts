@@ -1,0 +1,95 @@
+/** What the policy wants now: the facts about each segment, gathered for one look. */
+import { finishInSteps } from "../base/steps.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { SegmentEntry } from "../state/segment-table.ts";
+import type { SegmentHeat } from "./heat.ts";
+import { lastOf } from "./tier-node.ts";
+import type { TierNode } from "./tier-node.ts";
+import { planTier, uploadVerdict } from "./tier-policy.ts";
+import type { TierPlan, TierSegment, TierSettings, TierSituation } from "./tier-policy.ts";
+
+export type PlannerParts = {
+  readonly node: TierNode;
+  readonly clock: Clock;
+  readonly heat: SegmentHeat;
+  readonly isPinned: (segment: SegmentEntry) => boolean;
+  /** Of the newest restore point. */
+  readonly coldSnapshotIndex: () => number;
+  readonly settings: () => TierSettings;
+};
+
+/** Waiting to be uploaded. */
+export type Pending = { readonly segments: number; readonly bytes: number };
+
+export class TierPlanner {
+  readonly #parts: PlannerParts;
+  #pending: Pending = { segments: 0, bytes: 0 };
+
+  constructor(parts: PlannerParts) {
+    this.#parts = parts;
+  }
+
+  /** As of the last look. */
+  get pending(): Pending {
+    return this.#pending;
+  }
+
+  get situation(): TierSituation {
+    const { node, coldSnapshotIndex } = this.#parts;
+    return {
+      nowMs: node.logTimeMs(),
+      floorIndex: node.local.floorIndex,
+      coldSnapshotIndex: coldSnapshotIndex(),
+      hotBytes: node.local.fileBytes,
+    };
+  }
+
+  async plan(): Promise<TierPlan> {
+    const { clock } = this.#parts;
+    const settings = this.#parts.settings();
+    const { situation } = this;
+    const pending = { segments: 0, bytes: 0 };
+    const plan = await finishInSteps(
+      planTier(this.#counted(pending, situation, settings), situation, settings),
+      clock,
+    );
+    this.#pending = pending;
+    return plan;
+  }
+
+  /** Every sealed segment. */
+  *segments(): Generator<TierSegment> {
+    const { node, heat, clock, isPinned } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    for (const segment of node.segments.all) {
+      if (!segment.cut) continue;
+      const { id, bytes, liveBytes, cold, ended } = segment;
+      yield {
+        id,
+        lastIndex: lastOf(segment),
+        bytes,
+        liveBytes,
+        // Of releases that did not write it down: old.
+        endedAtMs: ended?.timeMs ?? 0,
+        cold: cold && { kind: cold.kind, bytes: cold.bytes },
+        hotBytes: node.local.bytesOf(id),
+        heat: heat.heatOf(id, nowMs),
+        isPinned: isPinned(segment),
+      };
+    }
+  }
+
+  *#counted(
+    pending: { segments: number; bytes: number },
+    situation: TierSituation,
+    settings: TierSettings,
+  ): Generator<TierSegment> {
+    for (const segment of this.segments()) {
+      if (uploadVerdict(segment, situation, settings).kind !== "nothing") {
+        pending.segments++;
+        pending.bytes += segment.bytes;
+      }
+      yield segment;
+    }
+  }
+}
