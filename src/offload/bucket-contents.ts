@@ -45,6 +45,8 @@ export type NamedObject<Kind extends ColdKind = ColdKind> = ListedObject & {
 /** The objects of one lineage by what they are; manifests from the oldest to the newest. */
 export type LineageObjects = { readonly [Kind in ColdKind]: readonly NamedObject<Kind>[] };
 
+export const NO_OBJECTS: LineageObjects = { segment: [], packed: [], snapshot: [], tail: [], manifest: [] };
+
 const OBJECTS_PER_STEP = 1024;
 
 /** What `coldKey` made and nothing else, by lineage. */
@@ -72,6 +74,18 @@ export function* objectsByLineage(
   for (const { manifest } of lineages.values()) manifest.sort((one, other) => (one.key < other.key ? -1 : 1));
   // Each name went to the list of its kind.
   return lineages as ReadonlyMap<string, LineageObjects>;
+}
+
+/** Of lineages that follow each other, the oldest first: its manifests come before those of the next one. */
+export function joinObjects(lineages: readonly LineageObjects[]): LineageObjects {
+  if (lineages.length === 1) return lineages[0] as LineageObjects;
+  return {
+    segment: lineages.flatMap(({ segment }) => segment),
+    packed: lineages.flatMap(({ packed }) => packed),
+    snapshot: lineages.flatMap(({ snapshot }) => snapshot),
+    tail: lineages.flatMap(({ tail }) => tail),
+    manifest: lineages.flatMap(({ manifest }) => manifest),
+  };
 }
 
 /** A manifest by its key; one that was not read, or says that it is another one, is damaged. */

@@ -72,6 +72,12 @@ export function coldPrefix(
   return kind === undefined ? `${cluster}/${lineage}/` : `${cluster}/${lineage}/${FOLDERS[kind]}/`;
 }
 
+/** Whether both keys are below the same lineage of the same cluster. */
+export function isSameLineage(key: string, other: string): boolean {
+  const end = key.indexOf("/", key.indexOf("/") + 1) + 1;
+  return end > 0 && other.startsWith(key.slice(0, end));
+}
+
 /** `undefined` for everything that `coldKey` would not have made. */
 export function parseColdKey(
   key: string,

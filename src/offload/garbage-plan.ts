@@ -5,13 +5,14 @@
  * their entries. Whatever has been garbage once stays garbage: names are never given out twice, so a plan may
  * be carried out in part, late or again.
  *
- * Only the own lineage is touched, and nothing of it once another one may have been restored from it: that
- * one names our objects, and only it knows which.
+ * Only the own lineage is touched, with those that it adopted, and nothing at all once another one may have
+ * been restored from one of them: that one names our objects, and only it knows which.
  */
 import type { Steps } from "../base/steps.ts";
-import { manifestAt, objectsByLineage, parentOf } from "./bucket-contents.ts";
+import { NO_OBJECTS, joinObjects, manifestAt, objectsByLineage, parentOf } from "./bucket-contents.ts";
 import type { BucketContents, LineageObjects, ListedObject, NamedObject } from "./bucket-contents.ts";
-import type { ColdPlace, EntryRange, TailName } from "./cold-names.ts";
+import { isSameLineage } from "./cold-names.ts";
+import type { ColdPlace, EntryRange } from "./cold-names.ts";
 import { retainManifests } from "./retention.ts";
 import type { KnownManifest } from "./retention.ts";
 
@@ -24,6 +25,8 @@ export type StateSegment = EntryRange & {
 
 export type GarbageFacts = {
   readonly place: ColdPlace;
+  /** Lineages before it that nobody else continues, and that it may clear away: the newest first. */
+  readonly adopted?: readonly string[];
   /** Everything below the cluster, other lineages too. Manifests that were read count as listed. */
   readonly bucket: Pick<BucketContents, "listing" | "manifests">;
   readonly segments: readonly StateSegment[];
@@ -54,8 +57,12 @@ export type GarbagePlan = {
   readonly deleteObjects: readonly string[];
   /** By an entry, with its log time. */
   readonly mark: readonly string[];
-  /** By an entry: they are gone, or needed. */
+  /** By an entry, before a manifest goes: they are gone, or needed. */
   readonly unmark: readonly string[];
+  /** Marked, and not long enough ago. */
+  readonly waiting: readonly string[];
+  /** Of all manifests that are there; 0 if one has none, or could not be read. */
+  readonly oldestSnapshotIndex: number;
   /** Why nothing at all is deleted. */
   readonly blockedBy: readonly string[];
 };
@@ -72,21 +79,29 @@ type Reach = {
   readonly snapshotIndex: number;
 };
 
-const NO_OBJECTS: LineageObjects = { segment: [], packed: [], snapshot: [], tail: [], manifest: [] };
-const NOTHING = { deleteManifests: [], deleteTails: [], deleteObjects: [], mark: [], unmark: [] };
+const NOTHING = {
+  deleteManifests: [],
+  deleteTails: [],
+  deleteObjects: [],
+  mark: [],
+  unmark: [],
+  waiting: [],
+  oldestSnapshotIndex: 0,
+};
 const ITEMS_PER_STEP = 2048;
 
 export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): Steps<GarbagePlan> {
   const { place, bucket, logTimeMs } = facts;
   const listed = yield* listedIn(bucket);
   const lineages = yield* objectsByLineage(place.cluster, listed);
-  const own = lineages.get(place.lineage) ?? NO_OBJECTS;
+  const mine = [place.lineage, ...(facts.adopted ?? [])];
+  const own = joinObjects(mine.toReversed().map((lineage) => lineages.get(lineage) ?? NO_OBJECTS));
   const { restoreWindowMs, deletionsMax } = settings;
   const readings = bucket.manifests;
   const times = { logTimeMs, restoreWindowMs };
   const known = yield* retainManifests({ manifests: own.manifest, readings, listed, ...times });
   const retained = known.filter(({ isRetained }) => isRetained).map(({ key }) => key);
-  const heirs = possibleHeirs(place.lineage, lineages, readings);
+  const heirs = possibleHeirs(mine, lineages, readings);
   if (heirs.length > 0) return { retained, ...NOTHING, blockedBy: heirs };
   const old = known.filter(({ isRetained }) => !isRetained).map(({ key }) => key);
   const deleteManifests = old.toReversed().slice(0, deletionsMax);
@@ -95,7 +110,8 @@ export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): St
   if (unread.length > 0) return { retained, ...NOTHING, deleteManifests, blockedBy: unread };
   const reach = yield* reachOf(known);
   const rest = yield* planObjects({ own, listed, reach }, facts, settings);
-  return { retained, deleteManifests, ...rest, blockedBy: [] };
+  const { replayIndex: oldestSnapshotIndex } = reach;
+  return { retained, deleteManifests, ...rest, oldestSnapshotIndex, blockedBy: [] };
 }
 
 function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<ReadonlyMap<string, ListedObject>> {
@@ -109,9 +125,9 @@ function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<Readon
   return listed;
 }
 
-/** Lineages that were restored from this one, or of which nobody can tell. */
-function possibleHeirs(
-  lineage: string,
+/** Lineages that were restored from one of these, or of which nobody can tell. The first is the own one. */
+export function possibleHeirs(
+  mine: readonly string[],
   lineages: ReadonlyMap<string, LineageObjects>,
   manifests: GarbageFacts["bucket"]["manifests"],
 ): readonly string[] {
@@ -125,13 +141,13 @@ function possibleHeirs(
     }
     return line;
   };
-  const ancestors = lineOf(lineage);
+  const known = new Set([...mine, ...mine.slice(0, 1).flatMap(lineOf)]);
   const isStranger = (other: string, { manifest }: LineageObjects): boolean => {
     const isTold = manifest.some((object) => manifestAt(manifests, object).kind === "manifest");
-    return isTold && !lineOf(other).includes(lineage);
+    return isTold && !lineOf(other).some((before) => mine.includes(before));
   };
   return [...lineages]
-    .filter(([other, objects]) => !ancestors.includes(other) && !isStranger(other, objects))
+    .filter(([other, objects]) => !known.has(other) && !isStranger(other, objects))
     .map(([other]) => other);
 }
 
@@ -169,7 +185,7 @@ function* planObjects(
   { own, listed, reach }: Found,
   facts: GarbageFacts,
   { graceMs, orphanGraceMs, deletionsMax }: GarbageSettings,
-): Steps<Pick<GarbagePlan, "deleteTails" | "deleteObjects" | "mark" | "unmark">> {
+): Steps<Pick<GarbagePlan, "deleteTails" | "deleteObjects" | "mark" | "unmark" | "waiting">> {
   const { segments, marks, replaced, logTimeMs } = facts;
   const { byFirst, byId, named } = yield* inState(segments);
   const isGarbage = ({ key, name }: NamedObject): boolean => {
@@ -179,6 +195,7 @@ function* planObjects(
   const garbage = new Set<string>();
   const deleteObjects: string[] = [];
   const mark: string[] = [];
+  const waiting: string[] = [];
   let seen = 0;
   for (const object of [...own.segment, ...own.packed, ...own.snapshot]) {
     if (++seen % ITEMS_PER_STEP === 0) yield;
@@ -186,18 +203,22 @@ function* planObjects(
     const { key, name } = object;
     garbage.add(key);
     const since = marks.get(key);
-    const wasNamed = replaced.has(key) || (name.kind === "snapshot" && name.index < reach.snapshotIndex);
+    // A dead segment has no upload whose entry is still to come, and no older snapshot a manifest.
+    const isPast = name.kind === "segment" || (name.kind === "snapshot" && name.index < reach.snapshotIndex);
+    const wasNamed = isPast || replaced.has(key);
     if (since === undefined) mark.push(key);
     else if (logTimeMs - since >= (wasNamed ? graceMs : orphanGraceMs)) deleteObjects.push(key);
+    else waiting.push(key);
   }
-  const spareTails = own.tail.filter(({ key, name }) => {
-    return !facts.isInFlight(key) && isSpareTail(name, reach, byId.get(name.segment), listed);
+  const spareTails = own.tail.filter((tail) => {
+    return !facts.isInFlight(tail.key) && isSpareTail(tail, reach, byId.get(tail.name.segment), listed);
   });
   return {
     deleteTails: spareTails.slice(0, deletionsMax).map(({ key }) => key),
     deleteObjects: deleteObjects.slice(0, deletionsMax),
     mark: mark.slice(0, deletionsMax),
     unmark: [...marks.keys()].filter((key) => !garbage.has(key)).slice(0, deletionsMax),
+    waiting,
   };
 }
 
@@ -235,12 +256,14 @@ function isDeadSegment(
 
 /** A verified segment has its entries; or no replay needs them, and their bytes lie elsewhere. */
 function isSpareTail(
-  { first, last, segment: id }: TailName,
+  { key, name: { first, last, segment: id } }: NamedObject<"tail">,
   { pendingIds, replayIndex }: Reach,
   segment: StateSegment | undefined,
   listed: ReadonlyMap<string, ListedObject>,
 ): boolean {
-  if (segment?.cold?.kind === "verbatim" && listed.has(segment.cold.key)) {
+  // In another lineage the segment of that number may hold another history.
+  const { kind, key: copy = "" } = segment?.cold ?? {};
+  if (segment !== undefined && kind === "verbatim" && listed.has(copy) && isSameLineage(copy, key)) {
     return segment.first <= first && last <= segment.last;
   }
   const isElsewhere = segment === undefined || segment.cold !== undefined;

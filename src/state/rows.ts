@@ -194,7 +194,13 @@ export type CondemnedRow = {
 };
 
 /** What this state was restored from; there is none where nothing ever was. */
-export type LineageRow = { readonly lineage: string; readonly parent: string; readonly cutIndex: number };
+export type LineageRow = {
+  readonly lineage: string;
+  readonly parent: string;
+  readonly cutIndex: number;
+  /** Lineages before it whose objects it may clear away, the newest first; absent for none. */
+  readonly adopted?: readonly string[];
+};
 
 export type CounterRow = { readonly value: number };
 

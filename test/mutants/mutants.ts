@@ -15,6 +15,7 @@ import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
 import { surfaceMutants } from "./surface-mutants.ts";
+import { tierMutants } from "./tier-mutants.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
 const failingDisk = ["test/crash/failing-disk.test.ts"];
@@ -472,4 +473,5 @@ export const mutants: readonly Mutant[] = [
   ...space,
   ...modelMutants,
   ...surfaceMutants,
+  ...tierMutants,
 ];

@@ -1,12 +1,9 @@
 /** What may be deleted in the bucket, when, and that no restore point is ever hurt by it. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { finishAtOnce } from "../../src/base/steps.ts";
 import { parseColdKey } from "../../src/offload/cold-names.ts";
 import type { GarbagePlan } from "../../src/offload/garbage-plan.ts";
-import { whatIsWrongWith } from "../../src/offload/manifest.ts";
-import { planRestore } from "../../src/offload/restore-plan.ts";
-import type { RestorePlan } from "../../src/offload/restore-plan.ts";
+import { act, deeds, expectRestorable } from "./garbage-deeds.ts";
 import { GarbageWorld, HOUR, garbageSettings } from "./garbage-world.ts";
 import { manifestOf, objectOf, at, segmentsUpTo, snapshotOf } from "./manifests.ts";
 
@@ -15,34 +12,6 @@ const deletionsOf = ({ deleteManifests, deleteTails, deleteObjects }: GarbagePla
   ...deleteTails,
   ...deleteObjects,
 ];
-
-/** Every retained manifest alone leads to what it covers, and the newest to the end of the log. */
-function expectRestorable(store: GarbageWorld, retained: readonly string[]): void {
-  const { contents, manifests } = store.world;
-  for (const key of retained) {
-    const reading = manifests.get(key);
-    if (reading?.kind !== "manifest") throw new Error(`retained and gone: ${key}`);
-    const { manifest } = reading;
-    expect(finishAtOnce(whatIsWrongWith(manifest))).toBeUndefined();
-    const found = planRestore(contents, { target: { kind: "manifest", key }, acceptGap: false });
-    expect(found).toMatchObject({ kind: "plan", manifestKey: key, recoveryPoint: { index: manifest.index } });
-    const { cold, fill, replay, lost } = found as RestorePlan;
-    expect(lost).toEqual([]);
-    for (const { first, last } of manifest.segments) {
-      for (const index of [first, last]) {
-        const isHeld = [...cold, ...fill, ...replay].some(
-          (held) => held.first <= index && index <= held.last,
-        );
-        expect([index, isHeld]).toEqual([index, true]);
-      }
-    }
-    const { dateMs } = manifest;
-    const point = planRestore(contents, { target: { kind: "time", dateMs: dateMs + 1 }, acceptGap: false });
-    expect(point).toMatchObject({ kind: "plan", manifest: { dateMs }, passedOver: [] });
-  }
-  const newest = planRestore(contents, { target: { kind: "newest" }, acceptGap: false });
-  expect(newest).toMatchObject({ kind: "plan", lost: [], passedOver: [] });
-}
 
 /** By kind, so that a property that deletes nothing would be noticed. */
 const deleted = new Map<string, number>();
@@ -70,46 +39,13 @@ function settle(store: GarbageWorld): void {
   expect.unreachable("it never settles");
 }
 
-type Deed = readonly [name: string, number: number, crash: boolean];
-const deeds: fc.Arbitrary<readonly Deed[]> = fc.array(
-  fc.tuple(
-    fc.oneof(
-      { weight: 4, arbitrary: fc.constant("append") },
-      { weight: 8, arbitrary: fc.constantFrom("upload", "upload", "tail", "manifest", "collect") },
-      { weight: 10, arbitrary: fc.constantFrom("pack", "pack", "pack", "time", "time", "die", "drop") },
-    ),
-    fc.nat(40),
-    fc.boolean(),
-  ),
-  { minLength: 30, maxLength: 120, size: "max" },
-);
-
-function act(store: GarbageWorld, [name, number, crash]: Deed): void {
-  const pick = <Item>(items: readonly Item[]): Item | undefined => items[number % Math.max(1, items.length)];
-  const doTo = <Item>(item: Item | undefined, deed: (item: Item) => void): void => {
-    if (item === undefined) store.append(1);
-    else deed(item);
-  };
-  const { sealed } = store;
-  if (name === "append") store.append(1 + (number % 15));
-  else if (name === "tail") store.tail(number % 8);
-  else if (name === "manifest") store.manifest(number, { crash });
-  else if (name === "time") store.nowMs += number * HOUR;
-  else if (name === "collect") collect(store, crash ? number : Infinity);
-  else if (name === "upload")
-    doTo(pick(sealed.filter(({ cold }) => cold === undefined)), (one) => store.upload(one, { crash }));
-  else if (name === "pack") doTo(pick(store.packable), (one) => store.pack(one, { crash }));
-  else if (name === "die") doTo(pick(sealed.filter(({ isLive }) => isLive)), (one) => store.die(one));
-  else doTo(pick(sealed.filter(({ isLive }) => !isLive)), (one) => store.drop(one));
-}
-
 describe("whatever a store did", () => {
   test("every retained manifest is restorable after each deletion, wherever the collector stops", () => {
     deleted.clear();
     fc.assert(
       fc.property(deeds, (history) => {
         const store = new GarbageWorld();
-        for (const deed of history) act(store, deed);
+        for (const deed of history) act(store, deed, collect);
         store.tail();
         for (let look = 0; look < 60; look++) {
           store.nowMs += HOUR;
@@ -127,7 +63,7 @@ describe("whatever a store did", () => {
     fc.assert(
       fc.property(deeds, (history) => {
         const store = new GarbageWorld();
-        for (const deed of history) act(store, deed);
+        for (const deed of history) act(store, deed, collect);
         for (const segment of store.sealed) store.upload(segment);
         for (let round = 0; round < 2; round++) {
           store.append(1);

@@ -77,7 +77,7 @@ export class GarbageWorld {
     if (segment.cold === undefined || !this.packable.includes(segment)) return;
     const key = this.world.put({ kind: "packed", id: segment.id, incarnation: `n1.${this.#attempts++}` });
     if (crash) return;
-    this.replaced.add(segment.cold.key);
+    this.#replace(segment.cold.key);
     segment.cold = { kind: "packed", key };
   }
 
@@ -95,8 +95,14 @@ export class GarbageWorld {
     if (segment.isLive) return;
     this.#coverUpTo(segment.last);
     this.segments.splice(this.segments.indexOf(segment), 1);
-    if (segment.cold !== undefined) this.replaced.add(segment.cold.key);
+    if (segment.cold !== undefined) this.#replace(segment.cold.key);
     this.#gone = Math.max(this.#gone, segment.last);
+  }
+
+  /** The entry that gives a copy up marks it, too. */
+  #replace(key: string): void {
+    this.replaced.add(key);
+    this.marks.set(key, this.marks.get(key) ?? this.nowMs);
   }
 
   /** A snapshot that is `back` entries old, unless that one would need what is gone or packed. */
@@ -139,7 +145,12 @@ export class GarbageWorld {
   /** The entries of a plan; what it deletes is the caller's. */
   commit(plan: GarbagePlan): void {
     for (const key of plan.mark) this.marks.set(key, this.nowMs);
-    for (const key of plan.unmark) this.marks.delete(key);
+    for (const key of plan.unmark) this.pardon(key);
+  }
+
+  pardon(key: string): void {
+    this.marks.delete(key);
+    this.replaced.delete(key);
   }
 
   /** Uploaded, live, and below the snapshot of the oldest retained manifest. */

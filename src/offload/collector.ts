@@ -1,0 +1,242 @@
+/**
+ * Clears the bucket away, as garbage-plan.ts says. A round lists the cluster, reads manifests, condemned rows
+ * and segments, and does what follows in this order: what is needed is pardoned; old manifests go, then
+ * tails; new garbage is condemned; what was condemned for its grace is deleted, if a second look at
+ * manifests, lineages, rows and segments right before still says so; and is pardoned, which closes the deletion.
+ *
+ * Pardons come before manifests because the grace of an object has to run after the last manifest that named
+ * it is gone. A round may stop anywhere, and be repeated by anybody: deletions are rows of the state, and
+ * what has been garbage once is never needed again.
+ */
+import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
+import { finishInSteps } from "../base/steps.ts";
+import type { Clock } from "../ports/clock.ts";
+import { isColdError } from "../ports/cold-store.ts";
+import type { ColdStore } from "../ports/cold-store.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { CondemnedRow } from "../state/rows.ts";
+import { BucketSurvey } from "./bucket-survey.ts";
+import type { Survey } from "./bucket-survey.ts";
+import type { ColdPlace } from "./cold-names.ts";
+import { planGarbage } from "./garbage-plan.ts";
+import type { GarbagePlan, GarbageSettings } from "./garbage-plan.ts";
+import { readCondemned, readLineage } from "./tier-state.ts";
+import type { TierState } from "./tier-state.ts";
+
+const LOOK_EVERY_MS = 300_000;
+/** A node that has just started has more urgent things to do. */
+const FIRST_LOOK_MS = 30_000;
+/** In one entry, which writes a row for each (RULES.md R5). */
+const KEYS_PER_ENTRY = 200;
+const DELETED_AT_ONCE = 50;
+/** Between two times that many: some tens of requests a second, and never for long. */
+const PAUSE_MS = 1000;
+/** So much of an age may be lost at a start, while something waits for its age. */
+const LOG_TIME_LOST_MS_MAX = 3_600_000;
+
+export type CollectorOptions = {
+  readonly store: ColdStore;
+  readonly place: ColdPlace;
+  readonly state: TierState;
+  /** Whether somebody writes it now, or has written it and not yet said so. */
+  readonly isInFlight: (key: string) => boolean;
+  readonly settings: GarbageSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export type CollectorStatus = {
+  /** Log time of the last round that came to its end. */
+  readonly lookedAtMs: number | undefined;
+  /** Why the last one did not. */
+  readonly failing: string | undefined;
+  /** Lineages and manifests because of which nothing is deleted. */
+  readonly blockedBy: readonly string[];
+  readonly manifestsRetained: number;
+  /** Objects that are condemned and wait for the end of their grace. */
+  readonly waiting: number;
+  /** Since this node started. */
+  readonly deleted: number;
+  /** What lies at or below it is needed by no replay from the bucket: 0 while that is not known. */
+  readonly oldestSnapshotIndex: number;
+};
+
+type Facts = {
+  readonly survey: Survey;
+  readonly adopted: readonly string[];
+  readonly condemned: ReadonlyMap<string, CondemnedRow>;
+};
+
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #survey: BucketSurvey;
+  readonly #alone = new Semaphore(1);
+  #status: CollectorStatus = {
+    lookedAtMs: undefined,
+    failing: undefined,
+    blockedBy: [],
+    manifestsRetained: 0,
+    waiting: 0,
+    deleted: 0,
+    oldestSnapshotIndex: 0,
+  };
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+    const { store, place, clock } = options;
+    this.#survey = new BucketSurvey({ store, cluster: place.cluster, clock });
+  }
+
+  get status(): CollectorStatus {
+    return this.#status;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    await clock.sleep(FIRST_LOOK_MS, { signal });
+    while (!signal.aborted) {
+      if (!(await this.#tryRound(signal))) return;
+      await clock.sleep(LOOK_EVERY_MS, { signal });
+    }
+  }
+
+  /** Whether there is any use in another one. */
+  async #tryRound(signal: AbortSignal): Promise<boolean> {
+    const { logger } = this.#options;
+    try {
+      await this.collect(signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted || error instanceof UnavailableError) return false;
+      const mayPass =
+        isColdError(error) || error instanceof BusyError || error instanceof UnknownOutcomeError;
+      if (!mayPass) throw error;
+      const failing = error.message;
+      if (failing !== this.#status.failing) {
+        logger.warn("nothing is cleared away in the cold tier now; it will be tried again", { failing });
+      }
+      this.#status = { ...this.#status, failing };
+      return true;
+    }
+  }
+
+  /** One round; the plan that it followed. Rounds wait for each other. */
+  collect(signal: AbortSignal): Promise<GarbagePlan> {
+    return this.#alone.run(() => this.#collect(signal));
+  }
+
+  async #collect(signal: AbortSignal): Promise<GarbagePlan> {
+    const facts = await this.#look(signal);
+    const plan = await this.#plan(facts);
+    this.#tell(plan);
+    await this.#proposeAll("pardonCold", plan.unmark, signal);
+    // With as many pardons as a plan may hold there may be more, and none may be left when a manifest goes.
+    if (plan.unmark.length < this.#options.settings.deletionsMax) {
+      await this.#delete(plan.deleteManifests, signal);
+      this.#survey.forget(plan.deleteManifests);
+    }
+    await this.#delete(plan.deleteTails, signal);
+    await this.#proposeAll("condemnCold", plan.mark, signal);
+    await this.#deleteObjects(plan, facts, signal);
+    await this.#keepLogTime(plan);
+    const lookedAtMs = this.#options.state.logNowMs();
+    this.#status = { ...this.#status, lookedAtMs, failing: undefined };
+    return plan;
+  }
+
+  async #look(signal: AbortSignal, before?: Facts): Promise<Facts> {
+    const { state, place } = this.#options;
+    const lineage = await readLineage(state);
+    const adopted = lineage?.lineage === place.lineage ? (lineage.adopted ?? []) : [];
+    const mine = [place.lineage, ...adopted];
+    const survey =
+      before === undefined
+        ? await this.#survey.look(mine, signal)
+        : await this.#survey.lookAgain(before.survey, mine, signal);
+    // What the state says comes after what the bucket showed: a copy that is named since is known.
+    return { survey, adopted, condemned: await readCondemned(state) };
+  }
+
+  #plan({ survey, adopted, condemned }: Facts): Promise<GarbagePlan> {
+    const { state, place, isInFlight, settings, clock } = this.#options;
+    const marks = new Map<string, number>();
+    const replaced = new Set<string>();
+    for (const [key, { sinceMs, wasNamed }] of condemned) {
+      marks.set(key, sinceMs);
+      if (wasNamed) replaced.add(key);
+    }
+    const segments = state.machine.segments.all.map(({ id, firstIndex: first, entries, cold }) => {
+      return { id, first, last: first + entries - 1, cold };
+    });
+    const logTimeMs = state.logNowMs();
+    const facts = { place, adopted, bucket: survey, segments, marks, replaced, isInFlight, logTimeMs };
+    return finishInSteps(planGarbage(facts, settings), clock);
+  }
+
+  #tell({ blockedBy, retained, waiting, oldestSnapshotIndex }: GarbagePlan): void {
+    const { logger } = this.#options;
+    if (blockedBy.length > 0 && blockedBy.join() !== this.#status.blockedBy.join()) {
+      const message =
+        "nothing is deleted in the cold tier: another lineage, or an unread manifest, may need it";
+      logger.warn(message, { blockedBy: blockedBy.slice(0, 5).join(" ") });
+    }
+    const counts = { manifestsRetained: retained.length, waiting: waiting.length };
+    this.#status = { ...this.#status, blockedBy, ...counts, oldestSnapshotIndex };
+  }
+
+  async #proposeAll(
+    kind: "condemnCold" | "pardonCold",
+    keys: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const some of inPieces(keys, KEYS_PER_ENTRY)) {
+      signal.throwIfAborted();
+      await this.#options.state.propose({ kind, keys: some });
+    }
+  }
+
+  async #delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options;
+    for (const some of inPieces(keys, DELETED_AT_ONCE)) {
+      await store.delete(some, { signal });
+      this.#status = { ...this.#status, deleted: this.#status.deleted + some.length };
+      if (some.length === DELETED_AT_ONCE) await clock.sleep(PAUSE_MS, { signal });
+    }
+  }
+
+  /** What one look found is deleted when a second one, made right before, finds the same. */
+  async #deleteObjects(plan: GarbagePlan, before: Facts, signal: AbortSignal): Promise<void> {
+    if (plan.deleteObjects.length === 0) return;
+    const { logger } = this.#options;
+    const { deleteObjects } = await this.#plan(await this.#look(signal, before));
+    const found = new Set(plan.deleteObjects);
+    const doomed = deleteObjects.filter((key) => found.has(key));
+    for (const some of inPieces(doomed, DELETED_AT_ONCE)) {
+      const unneeded = this.#unneeded(some);
+      await this.#delete(unneeded, signal);
+      await this.#proposeAll("pardonCold", unneeded, signal);
+    }
+    if (doomed.length === 0) return;
+    logger.info("objects of the cold tier that nothing needs were deleted", { objects: doomed.length });
+  }
+
+  /** Of these, what neither a segment names at this moment nor somebody writes. */
+  #unneeded(keys: readonly string[]): readonly string[] {
+    const { state, isInFlight } = this.#options;
+    const left = new Set(keys);
+    for (const { cold } of state.machine.segments.all) if (cold !== undefined) left.delete(cold.key);
+    return [...left].filter((key) => !isInFlight(key));
+  }
+
+  /** Log time survives a start in entries only: an idle store makes one while something waits for its age. */
+  async #keepLogTime({ waiting, retained }: GarbagePlan): Promise<void> {
+    const { state } = this.#options;
+    if (state.logNowMs() - state.machine.logTimeMs < LOG_TIME_LOST_MS_MAX) return;
+    if (waiting.length > 0 || retained.length > 2) await state.propose({ kind: "tick" });
+  }
+}
+
+function* inPieces<Item>(items: readonly Item[], length: number): Generator<readonly Item[]> {
+  for (let at = 0; at < items.length; at += length) yield items.slice(at, at + length);
+}
