@@ -76,7 +76,7 @@ async function settle(store: GarbageWorld, changes: Partial<CollectorOptions> = 
   expect.unreachable("it never settles");
 }
 
-test("whatever a store did, and what fails: nothing that is needed goes, and nothing else stays", async () => {
+test("whatever a store did, and what fails: nothing needed goes, and nothing else stays", async () => {
   let calls = 0;
   await fc.assert(
     fc.asyncProperty(deeds, fc.integer(), async (history, seed) => {
