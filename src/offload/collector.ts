@@ -2,7 +2,7 @@
  * Clears the bucket away, as garbage-plan.ts says. A round lists the cluster, reads manifests, condemned rows
  * and segments, and does what follows in this order: what is needed is pardoned; old manifests go, then
  * tails; new garbage is condemned; what was condemned for its grace is deleted, if a second look right
- * before at manifests, lineages, rows and segments still says so, and then pardoned, which closes the deletion.
+ * before at manifests, lineages, rows and segments still says so; pardoning it closes the deletion.
  *
  * Pardons come before manifests because the grace of an object has to run after the last manifest that named
  * it is gone. A round may stop anywhere, and be repeated by anybody: deletions are rows of the state, and
