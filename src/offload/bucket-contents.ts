@@ -10,7 +10,15 @@ import type { ColdName, EntryRange } from "./cold-names.ts";
 import type { ManifestReading } from "./manifest-format.ts";
 import type { Manifest } from "./manifest.ts";
 
-export type ListedObject = { readonly key: string; readonly bytes: number };
+export type ListedObject = {
+  readonly key: string;
+  readonly bytes: number;
+  /** What was wrong with it when somebody read it. */
+  readonly damage?: string;
+};
+
+/** What was read, by key: all of it, or as much as anybody asked for. */
+export type Readings<Reading> = { get(key: string): Reading | undefined };
 
 /** A tail that was decoded; `chainBefore` knows each entry of it and the one behind the last. */
 export type TailView = EntryRange & {
@@ -32,10 +40,10 @@ export type BucketContents = {
   readonly cluster: string;
   /** Everything below the cluster; of keys that come twice the last one counts. */
   readonly listing: Iterable<ListedObject>;
-  readonly manifests: ReadonlyMap<string, ManifestReading>;
-  readonly tails: ReadonlyMap<string, TailViewReading>;
+  readonly manifests: Readings<ManifestReading>;
+  readonly tails: Readings<TailViewReading>;
   /** Of those that no manifest names, as far as they were read; the others are checked when fetched. */
-  readonly segmentEnds: ReadonlyMap<string, SegmentEndsReading>;
+  readonly segmentEnds: Readings<SegmentEndsReading>;
 };
 
 export type NamedObject<Kind extends ColdKind = ColdKind> = ListedObject & {
@@ -89,20 +97,14 @@ export function joinObjects(lineages: readonly LineageObjects[]): LineageObjects
 }
 
 /** A manifest by its key; one that was not read, or says that it is another one, is damaged. */
-export function manifestAt(
-  manifests: ReadonlyMap<string, ManifestReading>,
-  { key }: ListedObject,
-): ManifestReading {
+export function manifestAt(manifests: Readings<ManifestReading>, { key }: ListedObject): ManifestReading {
   const reading = manifests.get(key) ?? { kind: "damaged", reason: "it was not read" };
   if (reading.kind !== "manifest" || isNamed(reading.manifest, key)) return reading;
   return { kind: "damaged", reason: "it says that it is another one" };
 }
 
 /** From which lineage this one was restored, as its newest manifest that can be read says. */
-export function parentOf(
-  objects: LineageObjects,
-  manifests: ReadonlyMap<string, ManifestReading>,
-): string | undefined {
+export function parentOf(objects: LineageObjects, manifests: Readings<ManifestReading>): string | undefined {
   for (const object of objects.manifest.toReversed()) {
     const reading = manifestAt(manifests, object);
     if (reading.kind === "manifest") return reading.manifest.parent?.lineage;

@@ -13,6 +13,7 @@ import { NO_OBJECTS, joinObjects, manifestAt, objectsByLineage, parentOf } from 
 import type { BucketContents, LineageObjects, ListedObject, NamedObject } from "./bucket-contents.ts";
 import { isSameLineage } from "./cold-names.ts";
 import type { ColdPlace, EntryRange } from "./cold-names.ts";
+import type { ManifestReading } from "./manifest-format.ts";
 import { retainManifests } from "./retention.ts";
 import type { KnownManifest } from "./retention.ts";
 
@@ -28,7 +29,9 @@ export type GarbageFacts = {
   /** Lineages before it that nobody else continues, and that it may clear away: the newest first. */
   readonly adopted?: readonly string[];
   /** Everything below the cluster, other lineages too. Manifests that were read count as listed. */
-  readonly bucket: Pick<BucketContents, "listing" | "manifests">;
+  readonly bucket: Pick<BucketContents, "listing"> & {
+    readonly manifests: ReadonlyMap<string, ManifestReading>;
+  };
   readonly segments: readonly StateSegment[];
   /** Since when, in log time, each object has been marked as garbage. */
   readonly marks: ReadonlyMap<string, number>;

@@ -16,6 +16,7 @@ export function lackOf(
 ): Problem | undefined {
   const found = listed.get(key);
   if (found === undefined) return { kind: "missing", key };
+  if (found.damage !== undefined) return { kind: "damaged", key, reason: found.damage };
   return found.bytes === bytes ? undefined : { kind: "wrongSize", key, bytes: found.bytes, expected: bytes };
 }
 

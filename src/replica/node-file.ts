@@ -8,6 +8,8 @@ import { crc32c } from "../base/crc.ts";
 import { OR_SALVAGE, RefusedError } from "../base/errors.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
+import { replaceFile } from "../store/replace-file.ts";
+import { RESTORING_NAME } from "../store/restored-file.ts";
 
 export const DATA_FORMAT = 1;
 
@@ -49,6 +51,15 @@ export function refuseNewer(node: NodeFile, directory: string): void {
   );
 }
 
+/** What a restore brought becomes a data directory. */
+export async function writeRestoredNode(
+  disk: Disk,
+  directory: string,
+  node: Omit<NodeFile, "format">,
+): Promise<void> {
+  await writeNode(disk, directory, { format: DATA_FORMAT, ...node });
+}
+
 /** A directory of a newer release, or of another node, is not for this one. */
 export function refuseOther(
   node: NodeFile,
@@ -76,6 +87,12 @@ export async function readNodeFile(disk: Disk, directory: string): Promise<NodeF
 export async function refuseForeign(disk: Disk, directory: string): Promise<void> {
   const names = await disk.list(directory);
   if (names.includes("node.json")) return;
+  if (names.includes(RESTORING_NAME)) {
+    throw new RefusedError(
+      `${directory} holds an unfinished restore: run "thermocline restore" again as it was run before, ` +
+        "it goes on where it was interrupted",
+    );
+  }
   const foreign = names.find((name) => !OWN_NAMES.has(name));
   if (foreign === undefined) return;
   throw new RefusedError(
@@ -130,17 +147,6 @@ function isNode(value: unknown): value is NodeFile & { readonly check?: unknown 
 }
 
 async function writeNode(disk: Disk, directory: string, node: NodeFile): Promise<void> {
-  const path = `${directory}/node.json`;
-  const fresh = await disk.open(`${path}.new`, "write");
-  try {
-    const bytes = Buffer.from(`${JSON.stringify({ ...node, check: checkOf(node) }, undefined, 2)}\n`);
-    await fresh.write(bytes, 0);
-    await fresh.truncate(bytes.length);
-    await fresh.sync();
-  } finally {
-    await fresh.close();
-  }
-  // A crash before this leaves the old file, after it the new one: never half of one.
-  await disk.rename(`${path}.new`, path);
-  await disk.syncDirectory(directory);
+  const bytes = Buffer.from(`${JSON.stringify({ ...node, check: checkOf(node) }, undefined, 2)}\n`);
+  await replaceFile(disk, { directory, name: "node.json", bytes });
 }

@@ -14,6 +14,8 @@ import { RawNode } from "../raft/raw-node.ts";
 import { AckedFile } from "../store/acked-file.ts";
 import { readFloor } from "../store/floor-file.ts";
 import { Log } from "../store/log.ts";
+import { RESTORING_NAME, readRestored } from "../store/restored-file.ts";
+import type { Restored } from "../store/restored-file.ts";
 import { recoverLog } from "../store/log-recovery.ts";
 import type { RecoveredLog } from "../store/log-recovery.ts";
 import type { ObjectCache } from "../store/object-cache.ts";
@@ -77,6 +79,7 @@ type Opened = {
   readonly files: SegmentFiles;
   readonly recovered: RecoveredLog;
   readonly index: OpenedIndex;
+  readonly restored: Restored | undefined;
 };
 
 export class StorageNode {
@@ -93,6 +96,8 @@ export class StorageNode {
   readonly local: LocalSegments;
   readonly replayedEntries: number;
   readonly indexRebuilt: string | undefined;
+  /** What a restore left to be done before anybody is served. */
+  readonly restored: Restored | undefined;
   readonly #parts: Parts;
   readonly #loops: Loops;
   #closing: Promise<void> | undefined;
@@ -112,6 +117,7 @@ export class StorageNode {
     this.local = parts.local;
     this.replayedEntries = replayedEntries;
     this.indexRebuilt = parts.opened.index.rebuilt;
+    this.restored = parts.opened.restored;
   }
 
   /** Throws RefusedError where going on could lose or falsify something. */
@@ -211,6 +217,9 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
     const node = await openNodeFile({ disk, random, directory, nodeId, segmentBytes });
+    // A restore that did all and died before it could say so must not be done again from here on.
+    await disk.remove(`${directory}/${RESTORING_NAME}`);
+    const restored = await readRestored(disk, directory);
     await disk.makeDirectory(`${directory}/log`);
     // Of a process that died over it.
     await disk.remove(`${directory}/${PROBE}`);
@@ -257,7 +266,7 @@ async function openFiles(options: StorageNodeOptions): Promise<Opened> {
     }
     // Before the log gets a byte: from then on the mark is never missing.
     if (acked.isEmpty) await acked.begin(recovered.lastIndex);
-    return { lock, node, vote, acked, files, recovered, index };
+    return { lock, node, vote, acked, files, recovered, index, restored };
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -412,8 +421,12 @@ async function takeOffice(options: StorageNodeOptions, parts: Parts): Promise<nu
 
 /** Segments below the floor that rows still name are as much the store as the log above it. */
 async function expectValues({ opened, state }: Parts): Promise<void> {
-  const { files, recovered } = opened;
-  const [lost] = await markGivenUp(files, state.segments, recovered.floor);
+  const { files, recovered, restored } = opened;
+  const copied = new Set(restored?.copies.map(({ first }) => first));
+  const missing = await markGivenUp(files, state.segments, recovered.floor);
+  // Rows hear of these copies before anybody reads: nobody is served until then.
+  for (const { id, firstIndex } of missing) if (copied.has(firstIndex)) files.markGone(id);
+  const lost = missing.find(({ firstIndex }) => !copied.has(firstIndex));
   if (lost === undefined) return;
   throw new RefusedError(
     `segment file ${files.path(lost.id)} is missing, ${lost.liveBytes} bytes in it are still named, and ` +

@@ -13,13 +13,15 @@ import type { StateView } from "./view.ts";
 /** Part of what apply means: another value is another version of the state machine. */
 const HELD_MS_MAX = 600_000;
 
+type DatesView = Pick<StateView, "get" | "put">;
+
 export class Dates {
-  readonly #view: StateView;
+  readonly #view: DatesView;
   #offsetMs = 0;
   /** No date is below it. */
   #floorMs = 0;
 
-  constructor(view: StateView) {
+  constructor(view: DatesView) {
     this.#view = view;
     const bytes = view.get(keys.meta("dates"));
     if (bytes === undefined) return;

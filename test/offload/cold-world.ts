@@ -18,7 +18,7 @@ export class ColdWorld {
   readonly tails = new Map<string, TailViewReading>();
   readonly ends = new Map<string, SegmentEndsReading>();
 
-  get contents(): BucketContents {
+  get contents(): BucketContents & { readonly manifests: ReadonlyMap<string, ManifestReading> } {
     const listing = [...this.objects].map(([key, bytes]) => ({ key, bytes }));
     return {
       cluster: CLUSTER,
