@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 /** An exchange, which knows its edge, which has this queue. */
 type Answered = {
   readonly outgoing: ServerResponse;
+  readonly counter: { sentBytes: number };
   finish(status: number): void;
 };
 
@@ -30,6 +31,7 @@ function oneByteText(bytes: Uint8Array): string {
 
 export function endAnswer({ exchange, status, body }: CompleteAnswer): void {
   const { outgoing } = exchange;
+  if (body !== undefined) exchange.counter.sentBytes += Buffer.byteLength(body);
   if (body === undefined) outgoing.end();
   else if (typeof body === "string" || body.length > JOINED_BYTES_MAX) outgoing.end(body);
   else outgoing.end(oneByteText(body), "latin1");

@@ -67,6 +67,13 @@ export function answerAtOnce(
   endAnswer({ exchange, status, body: writeHead(exchange, status, headers, body) });
 }
 
+/** For the admin API: nothing of it is to be kept by anybody on the way. */
+export function answerJson(exchange: Exchange, body: object): void {
+  const headers = baseHeaders(exchange);
+  headers.push("Content-Type", "application/json", "Cache-Control", "no-store");
+  answer(exchange, 200, headers, `${JSON.stringify(body)}\n`);
+}
+
 export function answerXml(exchange: Exchange, xml: Uint8Array | string): void {
   const headers = baseHeaders(exchange);
   headers.push("Content-Type", "application/xml");

@@ -119,6 +119,8 @@ export class ArchiveObjects {
     for (const outcome of outcomes) {
       if (outcome.kind !== "put") throw refusedWrite(this.#exchange, outcome.kind);
     }
+    // The archive itself counts for the first of its objects.
+    edge.bundled.count("puts", this.stored === 0 ? puts.length - 1 : puts.length);
     this.stored += puts.length;
   }
 

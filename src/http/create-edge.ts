@@ -5,7 +5,9 @@
  */
 import type { Server, ServerOptions } from "node:http";
 import { initChecksums } from "../s3/checksums.ts";
+import { UnavailableError } from "../base/errors.ts";
 import { clientErrorListener } from "./client-error.ts";
+import { clientUsage } from "./client-usage.ts";
 import { connectServer } from "./connect-server.ts";
 import { Edge } from "./edge.ts";
 import type { EdgeOptions } from "./edge-options.ts";
@@ -42,6 +44,7 @@ export async function createEdge(options: EdgeOptions): Promise<S3Edge> {
   const s3Listener = honoListener(handleRequest(edge, serveS3(edge)));
   const adminListener = honoListener(handleRequest(edge, serveAdmin(edge, metrics)));
   const clientError = clientErrorListener(edge);
+  options.tier?.watchClients(() => clientUsage(edge, edge.service.status().liveBytes));
   return {
     serverOptions: serverOptions(options.limits),
     s3Listener,
@@ -51,6 +54,7 @@ export async function createEdge(options: EdgeOptions): Promise<S3Edge> {
     connectAdmin: (server) => connectServer(edge, server, { request: adminListener, clientError }),
     drain: () => {
       edge.isDraining = true;
+      edge.tierRuns.endAll(new UnavailableError("the server is stopping"));
     },
     inFlight: () => edge.inFlight,
   };

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Random } from "../ports/random.ts";
 import type { Service } from "../service/api.ts";
+import type { TierDesk } from "../service/tier-api.ts";
 import type { Faults } from "./faults.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -51,4 +52,6 @@ export type EdgeOptions = {
   readonly onFatal: (error: Error) => void;
   /** What requests are to suffer on purpose; a server that is no test's has none. */
   readonly faults?: Faults;
+  /** Only where there is a cold tier. */
+  readonly tier?: TierDesk | undefined;
 };

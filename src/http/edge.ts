@@ -6,6 +6,7 @@ import { createSigV4Caches } from "../s3/sigv4.ts";
 import type { SigV4Caches } from "../s3/sigv4.ts";
 import type { Identity, Service } from "../service/api.ts";
 import { AnswerQueue } from "./answer-queue.ts";
+import { BundledRequests } from "./client-usage.ts";
 import { BodyWatch } from "./body-watch.ts";
 import { CrossOriginRules } from "./cross-origin-rules.ts";
 import { Credits } from "./credits.ts";
@@ -15,6 +16,7 @@ import { RequestIds } from "./request-ids.ts";
 import { SizeHistogram } from "./size-histogram.ts";
 import { StalledReaders } from "./stalled-readers.ts";
 import { TargetMemo } from "./target-memo.ts";
+import { TierRuns } from "./tier-runs.ts";
 
 const SIGNING_KEYS_MAX = 1024;
 const AUTHORIZATIONS_MAX = 4096;
@@ -45,6 +47,9 @@ export class Edge {
   /** Operations per batch, keys per GET of many. */
   readonly batchSizes = new SizeHistogram();
   readonly batchReadSizes = new SizeHistogram();
+  /** What was done in batches, archives and deletions of many. */
+  readonly bundled = new BundledRequests();
+  readonly tierRuns = new TierRuns();
   /** Requests whose answer is not complete yet. */
   inFlight = 0;
   /** Requests that met stored bytes which do not match their checksum; each has a line in the log. */

@@ -7,6 +7,7 @@ import type { NodeStatus } from "../service/api.ts";
 import type { Edge } from "./edge.ts";
 import { LATENCY_BOUNDS } from "./operation-counter.ts";
 import type { HistogramView, Telemetry } from "./telemetry.ts";
+import { registerTier } from "./tier-metrics.ts";
 
 export type Metrics = {
   readonly contentType: string;
@@ -51,6 +52,22 @@ function registerRequests(registry: Registry, edge: Edge): void {
           const count = byStatusClass[statusClass] ?? 0;
           if (count > 0) requests.inc({ operation: name, status: `${statusClass}xx` }, count);
         }
+      }
+    },
+  });
+}
+
+function registerBodyBytes(registry: Registry, edge: Edge): void {
+  const bytes: Counter = new Counter({
+    name: `${PREFIX}http_body_bytes_total`,
+    help: "Bytes of bodies by operation",
+    labelNames: ["operation", "direction"],
+    registers: [registry],
+    collect: () => {
+      bytes.reset();
+      for (const { name, receivedBytes, sentBytes } of edge.counters.values()) {
+        if (receivedBytes > 0) bytes.inc({ operation: name, direction: "received" }, receivedBytes);
+        if (sentBytes > 0) bytes.inc({ operation: name, direction: "sent" }, sentBytes);
       }
     },
   });
@@ -170,6 +187,7 @@ function registerTelemetry(registry: Registry, telemetry: Telemetry): void {
 export function createMetrics(edge: Edge): Metrics {
   const registry = new Registry();
   registerRequests(registry, edge);
+  registerBodyBytes(registry, edge);
   registerGauges(registry, [
     ["http_requests_in_flight", "Requests without a complete answer", () => edge.inFlight],
     ["http_body_bytes_in_flight", "Credits taken for bodies", () => edge.credits.taken],
@@ -181,6 +199,8 @@ export function createMetrics(edge: Edge): Metrics {
     ["reclaimed_bytes_total", "Bytes of segments given back", () => edge.service.status().reclaimedBytes],
   ]);
   registerTelemetry(registry, edge.options.telemetry);
+  const { tier } = edge.options;
+  if (tier !== undefined) registerTier(registry, tier);
   return {
     contentType: registry.contentType,
     page: async () => `${await registry.metrics()}\n${histogramsText(edge)}`,

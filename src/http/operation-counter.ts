@@ -1,6 +1,7 @@
 /**
- * Requests of one operation, counted: by class of status and by latency. Plain numbers in typed arrays,
- * because this runs once per request; metrics.ts makes a page of them when somebody asks.
+ * Requests of one operation, counted: by class of status, by latency, and the bytes of their bodies. Plain
+ * numbers in typed arrays, because this runs once per request; metrics.ts makes a page of them when somebody
+ * asks.
  */
 
 /** Upper bounds in seconds. Hot reads take fractions of a millisecond, synced writes some milliseconds. */
@@ -15,6 +16,9 @@ export class OperationCounter {
   /** Not cumulative; the last one counts what is above all bounds. */
   readonly latencyCounts = new Float64Array(LATENCY_BOUNDS.length + 1);
   latencySum = 0;
+  /** Of bodies, as they went over the wire. */
+  receivedBytes = 0;
+  sentBytes = 0;
 
   constructor(name: string) {
     this.name = name;

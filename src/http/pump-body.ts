@@ -66,6 +66,7 @@ class BodyPump {
   readonly #onData = (bytes: Buffer): void => {
     // Before `take`: a buffer that is taken may be empty afterwards.
     if (this.#watched !== undefined) this.#watched.bytes += bytes.length;
+    this.#exchange.counter.receivedBytes += bytes.length;
     try {
       const pending = this.#take(bytes);
       if (pending === undefined) return;

@@ -74,7 +74,10 @@ async function collect(exchange: Exchange, plan: BodyPlan, first: Buffer | undef
     freeBuffer(wire);
   };
   try {
-    if (first !== undefined) take(first);
+    if (first !== undefined) {
+      exchange.counter.receivedBytes += first.length;
+      take(first);
+    }
     await pumpBody(exchange, take);
     const trailers = decoder?.end() ?? NO_TRAILERS;
     return { bytes: collector.take(), trailers };
@@ -99,6 +102,7 @@ export async function readWhole(exchange: Exchange, plan: BodyPlan): Promise<Who
   if (first === null) return collect(exchange, plan, undefined);
   if (first.length !== plan.length) return collect(exchange, plan, first);
   if (!incoming.complete) incoming.resume();
+  exchange.counter.receivedBytes += first.length;
   const bytes = Buffer.allocUnsafeSlow(first.length);
   first.copy(bytes);
   return { bytes, trailers: NO_TRAILERS };

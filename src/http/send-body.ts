@@ -98,6 +98,7 @@ export async function sendBody(
       if (!outgoing.headersSent) outgoing.writeHead(status, headers);
       // Bytes that came along with the object are the cache's; what was read for this answer is ours.
       const sent = found.bytes === undefined ? freeWhenSent(piece) : undefined;
+      exchange.counter.sentBytes += piece.length;
       if (!outgoing.write(piece, sent)) await drain.wait();
     }
     if (!drain.signal.aborted) outgoing.end();
@@ -123,6 +124,7 @@ export async function sendPieces(
     outgoing.writeHead(status, headers);
     for (const piece of pieces) {
       if (drain.signal.aborted) break;
+      exchange.counter.sentBytes += piece.length;
       if (!outgoing.write(piece)) await drain.wait();
     }
     if (!drain.signal.aborted) outgoing.end();

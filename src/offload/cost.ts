@@ -37,6 +37,30 @@ export const S3_STANDARD_US_EAST_1: Prices = {
   perGibOut: 0,
 };
 
+/** What somebody else pays; the list price where nothing is said. One price for all storage. */
+export type PriceChange = {
+  readonly thousandWrites?: number;
+  readonly thousandReads?: number;
+  readonly thousandDeletes?: number;
+  readonly gibMonth?: number;
+  readonly gibIn?: number;
+  readonly gibOut?: number;
+};
+
+export function pricesWith(list: Prices, change: PriceChange): Prices {
+  const { thousandWrites, thousandReads, thousandDeletes, gibMonth, gibIn, gibOut } = change;
+  const isChanged = Object.values(change).some((price) => price !== undefined);
+  return {
+    name: isChanged ? `prices that were set; where none were, ${list.name}` : list.name,
+    per1000Writes: thousandWrites ?? list.per1000Writes,
+    per1000Reads: thousandReads ?? list.per1000Reads,
+    per1000Deletes: thousandDeletes ?? list.per1000Deletes,
+    storage: gibMonth === undefined ? list.storage : [{ upToGib: Infinity, perGibMonth: gibMonth }],
+    perGibIn: gibIn ?? list.perGibIn,
+    perGibOut: gibOut ?? list.perGibOut,
+  };
+}
+
 export type Usage = {
   readonly puts: number;
   readonly gets: number;

@@ -7,7 +7,7 @@
  * and may be asked for again: what was done is not done twice.
  */
 import type { ColdTally } from "../offload/cold-meter.ts";
-import type { CostReport, Prices, Usage, UsageByKind, UsageKind } from "../offload/cost.ts";
+import type { CostReport, PriceChange, Prices, Usage, UsageByKind, UsageKind } from "../offload/cost.ts";
 import type { Forecast, ForecastFacts, ForecastPolicy } from "../offload/policy-forecast.ts";
 
 export type TierCall = {
@@ -47,28 +47,23 @@ export type RecallTarget = { readonly bucket: string; readonly prefix: string };
 export type AuditTerms = { readonly deep: boolean; readonly repair: boolean };
 
 export type TierFacts = ForecastFacts & {
-  /** That is followed now. */
-  readonly policy: ForecastPolicy;
+  /** The policy that these changes would make of the one that is followed now. */
+  readonly policyWith: (change: PolicyChange) => ForecastPolicy;
   /** What lies in the bucket, as far as it is known: of segments by the state, of the rest by a listing. */
   readonly storedBytes: { readonly [Kind in UsageKind]?: number };
 };
 
-/** What a dry run changes. */
+/** What a dry run changes, as the settings of these names. */
 export type PolicyChange = {
   readonly tierAfterMs?: number;
   readonly recoveryPointMs?: number | "off";
-  readonly hotBytesMax?: { readonly percent: number } | { readonly bytes: number };
+  readonly hotBytesMax?:
+    | { readonly kind: "percent"; readonly percent: number }
+    | { readonly kind: "bytes"; readonly bytes: number };
 };
 
-/** Dollars; what is left out is as the settings have it. */
-export type PriceChange = {
-  readonly thousandWrites?: number;
-  readonly thousandReads?: number;
-  readonly thousandDeletes?: number;
-  readonly gibMonth?: number;
-  readonly gibIn?: number;
-  readonly gibOut?: number;
-};
+/** What is left out is as it is. */
+export type CostQuestion = { readonly policy: PolicyChange; readonly prices: PriceChange };
 
 export type CostAnswer = {
   /** Since when it was counted, over starts of the server: ISO 8601. */
@@ -83,8 +78,8 @@ export type CostAnswer = {
 /** What a server with a cold tier hands to its edge. */
 export interface TierDesk {
   readonly actions: TierActions;
-  cost(asked: { readonly policy: PolicyChange; readonly prices: PriceChange }): Promise<CostAnswer>;
-  /** Where the requests of clients are counted; asked for with each figure. */
+  cost(asked: CostQuestion): Promise<CostAnswer>;
+  /** Where requests of clients are counted since the start; read with each figure. */
   watchClients(read: () => Usage): void;
   /** For metrics: since the start of the process. */
   readonly tallies: Iterable<ColdTally>;

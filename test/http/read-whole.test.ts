@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import type { BodyPlan } from "../../src/http/body-plan.ts";
 import { BodyWatch } from "../../src/http/body-watch.ts";
 import type { Exchange } from "../../src/http/exchange.ts";
+import { OperationCounter } from "../../src/http/operation-counter.ts";
 import { readWhole } from "../../src/http/read-whole.ts";
 import { ManualClock } from "../store/manual-clock.ts";
 
@@ -25,7 +26,8 @@ function exchangeOf(incoming: PassThrough): Exchange {
   const clock = new ManualClock();
   const bodies = new BodyWatch(clock, { windowMs: 1000, bytesPerSecondMin: 0 });
   const edge = { bodies, options: { clock } };
-  return { incoming, edge, headers: {} } as unknown as Exchange;
+  const counter = new OperationCounter("PutObject");
+  return { incoming, edge, headers: {}, counter } as unknown as Exchange;
 }
 
 /** Piece by piece, as a socket brings them. */

@@ -83,7 +83,10 @@ function stop(server: Server): Promise<void> {
 }
 
 export type StartOptions = Partial<
-  Pick<EdgeOptions, "domain" | "region" | "corsAllowOrigin" | "accessLog" | "clock" | "readOnly" | "faults">
+  Pick<
+    EdgeOptions,
+    "domain" | "region" | "corsAllowOrigin" | "accessLog" | "clock" | "readOnly" | "faults" | "tier"
+  >
 > & {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
@@ -114,6 +117,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
     appliedIndex: () => service.world.appliedIndex,
     onFatal: (error) => fatal.push(error),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
+    tier: options.tier,
   });
   const server = createServer(edge.serverOptions);
   const adminServer = createServer(edge.serverOptions);

@@ -1,7 +1,14 @@
 /** What the cold tier costs, by list prices and others, beside the same objects one by one; and a dry run. */
 import { describe, expect, test } from "vitest";
 import { finishAtOnce } from "../../src/base/steps.ts";
-import { NO_USAGE, S3_STANDARD_US_EAST_1, added, costOf, costReport } from "../../src/offload/cost.ts";
+import {
+  NO_USAGE,
+  S3_STANDARD_US_EAST_1,
+  added,
+  costOf,
+  costReport,
+  pricesWith,
+} from "../../src/offload/cost.ts";
 import type { Prices, Usage } from "../../src/offload/cost.ts";
 import { forecastPolicy } from "../../src/offload/policy-forecast.ts";
 import type { ForecastFacts, ForecastPolicy } from "../../src/offload/policy-forecast.ts";
@@ -62,6 +69,24 @@ describe("a cost", () => {
     const found = costOf({ ...all, bytesIn: GIB, bytesOut: 2 * GIB, storedBytes: 3 * GIB }, prices);
     expect(found).toEqual({ requests: 2 + 4 + 3, transfer: 17, storagePerMonth: 12 });
     expect(costReport(none, NO_USAGE, prices).prices).toBe("ours");
+  });
+
+  test("takes the prices that were set, and the list's for the others", () => {
+    const same = pricesWith(list, {});
+    expect(same).toEqual(list);
+    const set = pricesWith(list, { thousandWrites: 0.0045, gibMonth: 0.01 });
+    expect(set.name).toMatch(/^prices that were set; where none were, S3 Standard list prices/);
+    const found = costOf(usage({ puts: 1000, gets: 1000, storedBytes: 600 * TIB, bytesOut: GIB }), set);
+    expect(found.requests).toBeCloseTo(0.0049, 12);
+    expect(found.storagePerMonth).toBeCloseTo(600 * 1024 * 0.01, 9);
+    expect(found.transfer).toBe(0);
+    const all = { thousandReads: 1, thousandDeletes: 2, gibIn: 3, gibOut: 4 };
+    const others = costOf(
+      usage({ heads: 1000, deletes: 1000, bytesIn: GIB, bytesOut: GIB }),
+      pricesWith(list, all),
+    );
+    expect(others).toMatchObject({ requests: 3, transfer: 7 });
+    expect(pricesWith(list, { gibMonth: 0 }).storage).toEqual([{ upToGib: Infinity, perGibMonth: 0 }]);
   });
 
   test("of a billion small objects is some thirty cents, and five thousand dollars one by one", () => {

@@ -128,6 +128,7 @@ export async function deleteObjects(exchange: Exchange): Promise<void> {
   if (root === undefined) throw malformedXml();
   const { objects, isQuiet } = parseDelete(root);
   const outcomes = await deleteAll(exchange, objects);
+  exchange.edge.bundled.count("deletes", objects.length);
   const headers = writeHeaders(exchange);
   headers.push("Content-Type", "application/xml");
   answer(exchange, 200, headers, deleteResultXml(outcomes, { isQuiet }));

@@ -104,6 +104,7 @@ export async function getObjects(exchange: Exchange): Promise<void> {
       heads.push(`{"status":413,"code":"EntityTooLarge",${described(exchange, key, found)}}`);
     } else {
       exchange.takeCredits(found.size);
+      edge.bundled.count("gets");
       bytes += found.size;
       if (found.bytes !== undefined) pieces.push(found.bytes);
       else if (found.size > 0) await read(exchange, found, pieces);

@@ -13,6 +13,7 @@ import { answer, writeHeaders } from "../answer.ts";
 import { receiveBatch } from "../batch-body.ts";
 import type { ReceivedOperation } from "../batch-body.ts";
 import { bodyTooLong, planBody } from "../body-plan.ts";
+import type { RequestField } from "../client-usage.ts";
 import type { Exchange } from "../exchange.ts";
 import { toAttributes } from "../object-attributes.ts";
 import { noSuchBucket, requireBucket } from "../require-bucket.ts";
@@ -20,6 +21,15 @@ import { conditionOf } from "../write-condition.ts";
 
 /** What most puts have. */
 const PLAIN = toAttributes(PLAIN_METADATA, undefined);
+
+/** What each would be by itself. */
+const FIELDS = {
+  put: "puts",
+  copy: "puts",
+  delete: "deletes",
+  deleteVersion: "deletes",
+  check: "heads",
+} as const satisfies Record<BatchInput["kind"], RequestField>;
 
 function versionOf(versionId: string): VersionName {
   const version = parseVersionId(versionId);
@@ -132,5 +142,7 @@ export async function writeBatch(exchange: Exchange): Promise<void> {
   // What copies of small objects bring is in memory besides.
   if (inputs.some(({ kind }) => kind === "copy")) exchange.takeCredits(BATCH_BYTES_MAX);
   const batch = { bucket: target.bucket, operations: inputs, bytesMax: BATCH_BYTES_MAX };
-  answerBatch(exchange, inputs, await edge.service.batches.write(batch));
+  const outcome = await edge.service.batches.write(batch);
+  if (outcome.kind === "done") for (const { kind } of inputs) edge.bundled.count(FIELDS[kind]);
+  answerBatch(exchange, inputs, outcome);
 }
