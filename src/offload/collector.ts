@@ -8,21 +8,23 @@
  * it is gone. A round may stop anywhere, and be repeated by anybody: deletions are rows of the state, and
  * what has been garbage once is never needed again.
  */
-import { BusyError, UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { finishInSteps } from "../base/steps.ts";
 import type { Clock } from "../ports/clock.ts";
-import { isColdError } from "../ports/cold-store.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { CondemnedRow } from "../state/rows.ts";
+import type { SegmentTable } from "../state/segment-table.ts";
 import { BucketSurvey } from "./bucket-survey.ts";
 import type { Survey } from "./bucket-survey.ts";
-import type { ColdPlace } from "./cold-names.ts";
 import { planGarbage } from "./garbage-plan.ts";
 import type { GarbagePlan, GarbageSettings } from "./garbage-plan.ts";
-import { readCondemned, readLineage } from "./tier-state.ts";
-import type { TierState } from "./tier-state.ts";
+import type { TierHealth } from "./tier-health.ts";
+import { TierLoop } from "./tier-loop.ts";
+import { lastOf } from "./tier-node.ts";
+import type { TierNode } from "./tier-node.ts";
+import { readCondemned, readLineage, readLogTime } from "./tier-rows.ts";
+import type { TierRows } from "./tier-rows.ts";
 
 const LOOK_EVERY_MS = 300_000;
 /** A node that has just started has more urgent things to do. */
@@ -37,20 +39,21 @@ const LOG_TIME_LOST_MS_MAX = 3_600_000;
 
 export type CollectorOptions = {
   readonly store: ColdStore;
-  readonly place: ColdPlace;
-  readonly state: TierState;
+  readonly node: Pick<TierNode, "place" | "logTimeMs" | "propose"> & {
+    readonly segments: Pick<SegmentTable, "all">;
+  };
+  readonly index: TierRows;
   /** Whether somebody writes it now, or has written it and not yet said so. */
   readonly isInFlight: (key: string) => boolean;
   readonly settings: GarbageSettings;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly health: TierHealth;
 };
 
 export type CollectorStatus = {
   /** Log time of the last round that came to its end. */
   readonly lookedAtMs: number | undefined;
-  /** Why the last one did not. */
-  readonly failing: string | undefined;
   /** Lineages and manifests because of which nothing is deleted. */
   readonly blockedBy: readonly string[];
   readonly manifestsRetained: number;
@@ -74,7 +77,6 @@ export class Collector {
   readonly #alone = new Semaphore(1);
   #status: CollectorStatus = {
     lookedAtMs: undefined,
-    failing: undefined,
     blockedBy: [],
     manifestsRetained: 0,
     waiting: 0,
@@ -84,8 +86,8 @@ export class Collector {
 
   constructor(options: CollectorOptions) {
     this.#options = options;
-    const { store, place, clock } = options;
-    this.#survey = new BucketSurvey({ store, cluster: place.cluster, clock });
+    const { store, node, clock } = options;
+    this.#survey = new BucketSurvey({ store, cluster: node.place.cluster, clock });
   }
 
   get status(): CollectorStatus {
@@ -93,32 +95,11 @@ export class Collector {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    await clock.sleep(FIRST_LOOK_MS, { signal });
-    while (!signal.aborted) {
-      if (!(await this.#tryRound(signal))) return;
-      await clock.sleep(LOOK_EVERY_MS, { signal });
-    }
-  }
-
-  /** Whether there is any use in another one. */
-  async #tryRound(signal: AbortSignal): Promise<boolean> {
-    const { logger } = this.#options;
-    try {
+    await this.#options.clock.sleep(FIRST_LOOK_MS, { signal });
+    await new TierLoop("clear away", this.#options).run(async () => {
       await this.collect(signal);
-      return true;
-    } catch (error) {
-      if (signal.aborted || error instanceof UnavailableError) return false;
-      const mayPass =
-        isColdError(error) || error instanceof BusyError || error instanceof UnknownOutcomeError;
-      if (!mayPass) throw error;
-      const failing = error.message;
-      if (failing !== this.#status.failing) {
-        logger.warn("nothing is cleared away in the cold tier now; it will be tried again", { failing });
-      }
-      this.#status = { ...this.#status, failing };
-      return true;
-    }
+      return LOOK_EVERY_MS;
+    }, signal);
   }
 
   /** One round; the plan that it followed. Rounds wait for each other. */
@@ -140,36 +121,38 @@ export class Collector {
     await this.#proposeAll("condemnCold", plan.mark, signal);
     await this.#deleteObjects(plan, facts, signal);
     await this.#keepLogTime(plan);
-    const lookedAtMs = this.#options.state.logNowMs();
-    this.#status = { ...this.#status, lookedAtMs, failing: undefined };
+    this.#status = { ...this.#status, lookedAtMs: this.#options.node.logTimeMs() };
     return plan;
   }
 
   async #look(signal: AbortSignal, before?: Facts): Promise<Facts> {
-    const { state, place } = this.#options;
-    const lineage = await readLineage(state);
-    const adopted = lineage?.lineage === place.lineage ? (lineage.adopted ?? []) : [];
-    const mine = [place.lineage, ...adopted];
+    const { index, node } = this.#options;
+    const row = await readLineage(index);
+    const { lineage } = node.place;
+    const adopted = row?.lineage === lineage ? (row.adopted ?? []) : [];
+    const mine = [lineage, ...adopted];
     const survey =
       before === undefined
         ? await this.#survey.look(mine, signal)
         : await this.#survey.lookAgain(before.survey, mine, signal);
     // What the state says comes after what the bucket showed: a copy that is named since is known.
-    return { survey, adopted, condemned: await readCondemned(state) };
+    return { survey, adopted, condemned: await readCondemned(index) };
   }
 
   #plan({ survey, adopted, condemned }: Facts): Promise<GarbagePlan> {
-    const { state, place, isInFlight, settings, clock } = this.#options;
+    const { node, isInFlight, settings, clock } = this.#options;
     const marks = new Map<string, number>();
     const replaced = new Set<string>();
     for (const [key, { sinceMs, wasNamed }] of condemned) {
       marks.set(key, sinceMs);
       if (wasNamed) replaced.add(key);
     }
-    const segments = state.machine.segments.all.map(({ id, firstIndex: first, entries, cold }) => {
-      return { id, first, last: first + entries - 1, cold };
+    const { place } = node;
+    const segments = node.segments.all.map((segment) => {
+      const { id, firstIndex: first, cold } = segment;
+      return { id, first, last: lastOf(segment), cold };
     });
-    const logTimeMs = state.logNowMs();
+    const logTimeMs = node.logTimeMs();
     const facts = { place, adopted, bucket: survey, segments, marks, replaced, isInFlight, logTimeMs };
     return finishInSteps(planGarbage(facts, settings), clock);
   }
@@ -192,7 +175,7 @@ export class Collector {
   ): Promise<void> {
     for (const some of inPieces(keys, KEYS_PER_ENTRY)) {
       signal.throwIfAborted();
-      await this.#options.state.propose({ kind, keys: some });
+      await this.#options.node.propose({ kind, keys: some });
     }
   }
 
@@ -223,17 +206,18 @@ export class Collector {
 
   /** Of these, what neither a segment names at this moment nor somebody writes. */
   #unneeded(keys: readonly string[]): readonly string[] {
-    const { state, isInFlight } = this.#options;
+    const { node, isInFlight } = this.#options;
     const left = new Set(keys);
-    for (const { cold } of state.machine.segments.all) if (cold !== undefined) left.delete(cold.key);
+    for (const { cold } of node.segments.all) if (cold !== undefined) left.delete(cold.key);
     return [...left].filter((key) => !isInFlight(key));
   }
 
   /** Log time survives a start in entries only: an idle store makes one while something waits for its age. */
   async #keepLogTime({ waiting, retained }: GarbagePlan): Promise<void> {
-    const { state } = this.#options;
-    if (state.logNowMs() - state.machine.logTimeMs < LOG_TIME_LOST_MS_MAX) return;
-    if (waiting.length > 0 || retained.length > 2) await state.propose({ kind: "tick" });
+    const { node, index } = this.#options;
+    if (waiting.length === 0 && retained.length <= 2) return;
+    const lostMs = node.logTimeMs() - (await readLogTime(index));
+    if (lostMs >= LOG_TIME_LOST_MS_MAX) await node.propose({ kind: "tick" });
   }
 }
 

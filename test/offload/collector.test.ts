@@ -8,7 +8,7 @@ import type { ColdEntry } from "../../src/ports/cold-store.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { act, deeds, expectRestorable } from "./garbage-deeds.ts";
-import { collectorOf, atOnce, stateOf, storeOf } from "./garbage-store.ts";
+import { collectorOf, atOnce, nodeOf, storeOf } from "./garbage-store.ts";
 import type { OnDelete } from "./garbage-store.ts";
 import { GarbageWorld, HOUR, garbageSettings } from "./garbage-world.ts";
 import { at, manifestOf, objectOf, segmentsUpTo, snapshotOf } from "./manifests.ts";
@@ -146,10 +146,10 @@ test("a crash at any call of a port costs nothing that is needed, and leaves not
     return store;
   };
   const run = async (store: GarbageWorld, ports: Ports): Promise<void> => {
-    const state = stateOf(store);
+    const node = nodeOf(store);
     const changes = {
       store: coldPort(storeOf(store, watch.get(store)), ports),
-      state: { ...state, propose: logPort(state.propose, ports) },
+      node: { ...node, propose: logPort(node.propose, ports) },
     };
     const collector = collectorOf(store, changes);
     for (let looks = 0; looks < 10; looks++) {

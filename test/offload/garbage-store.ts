@@ -6,9 +6,9 @@ import type { ColdEntry, ColdStore } from "../../src/ports/cold-store.ts";
 import { Collector } from "../../src/offload/collector.ts";
 import type { CollectorOptions } from "../../src/offload/collector.ts";
 import type { Manifest } from "../../src/offload/manifest.ts";
-import type { TierState } from "../../src/offload/tier-state.ts";
-import type { CommandResult } from "../../src/state/command.ts";
-import { ranges } from "../../src/state/keys.ts";
+import { TierHealth } from "../../src/offload/tier-health.ts";
+import type { Command, CommandResult } from "../../src/state/command.ts";
+import { keys, ranges } from "../../src/state/keys.ts";
 import { rows } from "../../src/state/rows.ts";
 import type { LineageRow } from "../../src/state/rows.ts";
 import type { SegmentEntry } from "../../src/state/segment-table.ts";
@@ -48,8 +48,8 @@ export function storeOf(store: GarbageWorld, onDelete: OnDelete = () => undefine
         if (isWanted && bytes !== undefined) yield { key, bytes, modifiedMs: 0 };
       }
     },
-    delete: (keys) => {
-      for (const key of keys) {
+    delete: (doomed) => {
+      for (const key of doomed) {
         const isThere = world.objects.has(key);
         const reading = world.manifests.get(key);
         world.remove(key);
@@ -63,10 +63,8 @@ export function storeOf(store: GarbageWorld, onDelete: OnDelete = () => undefine
 
 export type OnDelete = (key: string, manifest: Manifest | undefined) => void;
 
-export type StateChanges = { readonly lineage?: LineageRow };
-
-export function stateOf(store: GarbageWorld, { lineage }: StateChanges = {}): TierState {
-  const propose: TierState["propose"] = (command): Promise<CommandResult> => {
+export function nodeOf(store: GarbageWorld): CollectorOptions["node"] {
+  const propose = (command: Command): Promise<CommandResult> => {
     if (command.kind === "condemnCold") {
       for (const key of command.keys) if (!store.marks.has(key)) store.marks.set(key, store.nowMs);
     } else if (command.kind === "pardonCold") {
@@ -75,24 +73,25 @@ export function stateOf(store: GarbageWorld, { lineage }: StateChanges = {}): Ti
     return Promise.resolve({ kind: "done" });
   };
   return {
-    index: {
-      iterate: ({ from }) =>
-        Promise.resolve(iteratorOf(from === ranges.condemned.from ? condemned(store) : [])),
-      getLater: () => Promise.resolve(lineage && rows.lineage.encode(lineage)),
-    },
-    machine: {
-      segments: {
-        get all() {
-          return store.segments.map(entryOf);
-        },
-        byId: (id) => store.segments.filter((segment) => segment.id === id).map(entryOf)[0],
-      },
-      get logTimeMs() {
-        return store.nowMs;
+    place: at("aa"),
+    segments: {
+      get all() {
+        return store.segments.map(entryOf);
       },
     },
-    logNowMs: () => store.nowMs,
+    logTimeMs: () => store.nowMs,
     propose,
+  };
+}
+
+export function rowsOf(store: GarbageWorld, lineage?: LineageRow): CollectorOptions["index"] {
+  return {
+    iterate: ({ from }) =>
+      Promise.resolve(iteratorOf(from === ranges.condemned.from ? condemned(store) : [])),
+    getLater: (key) => {
+      if (key === keys.meta("logTime")) return Promise.resolve(rows.counter.encode({ value: store.nowMs }));
+      return Promise.resolve(lineage && rows.lineage.encode(lineage));
+    },
   };
 }
 
@@ -130,12 +129,13 @@ export const atOnce: Clock = {
 export function collectorOf(store: GarbageWorld, changes: Partial<CollectorOptions> = {}): Collector {
   return new Collector({
     store: storeOf(store),
-    place: at("aa"),
-    state: stateOf(store),
+    node: nodeOf(store),
+    index: rowsOf(store),
     isInFlight: (key) => store.inFlight.has(key),
     settings: garbageSettings,
     clock: atOnce,
     logger: silentLogger,
+    health: new TierHealth(silentLogger, "nothing was heard"),
     ...changes,
   });
 }
