@@ -153,6 +153,22 @@ function statusReadings(status: () => NodeStatus): readonly Reading[] {
   ];
 }
 
+function coldReadings(figures: () => NodeStatus["coldReads"]): readonly Reading[] {
+  return [
+    ["cold_read_requests_total", "Requests for bodies to the cold tier", () => figures()?.gets ?? 0],
+    ["cold_read_bytes_total", "Bytes that they brought", () => figures()?.bytes ?? 0],
+    [
+      "cold_reads_coalesced_total",
+      "Reads that shared another one's request",
+      () => figures()?.coalesced ?? 0,
+    ],
+    ["cold_reads_missing_total", "Reads whose cold object is not there", () => figures()?.missing ?? 0],
+    ["cold_reads_damaged_total", "Reads whose cold object is damaged", () => figures()?.damaged ?? 0],
+    ["cold_reads_unavailable_total", "Reads that the cold tier refused", () => figures()?.unavailable ?? 0],
+    ["mended_reads_total", "Damaged here, and read from the cold copy", () => figures()?.mended ?? 0],
+  ];
+}
+
 function liveRatio({ liveBytes, fileBytes }: NodeStatus): number {
   return fileBytes === 0 ? 1 : liveBytes / fileBytes;
 }
@@ -197,6 +213,7 @@ export function createMetrics(edge: Edge): Metrics {
   registerCounters(registry, [
     ["damaged_reads_total", "Requests that met bytes at rest which are damaged", () => edge.damagedReads],
     ["reclaimed_bytes_total", "Bytes of segments given back", () => edge.service.status().reclaimedBytes],
+    ...coldReadings(() => edge.service.status().coldReads),
   ]);
   registerTelemetry(registry, edge.options.telemetry);
   const { tier } = edge.options;

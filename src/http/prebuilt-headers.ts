@@ -4,7 +4,7 @@
  * because `writeHead` turns a list into text before it returns.
  */
 import { objectHeaders } from "../s3/response-headers.ts";
-import type { FoundObject } from "../service/api.ts";
+import type { FoundObject, Tier } from "../service/api.ts";
 import { SERVER_NAME } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { describeObject } from "./object-attributes.ts";
@@ -28,9 +28,9 @@ class Prebuilt {
 
 const REQUEST_ID_AT = 1;
 const APPLIED_INDEX_AT = 3;
+const TIER_AT = 11;
 
-/** Of every object that is read here; the cold tier will say otherwise. */
-export const TIER_HEADERS = ["x-thermocline-tier", "hot"] as const;
+export const TIER_HEADER = "x-thermocline-tier";
 
 function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
   const object = describeObject(found, { showPartsCount: false });
@@ -45,7 +45,8 @@ function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
     SERVER_NAME,
     "x-thermocline-consistency",
     exchange.edge.consistency,
-    ...TIER_HEADERS,
+    TIER_HEADER,
+    "",
   ];
   const versionId = shownVersionId(exchange, found);
   pushVersion(base, versionId);
@@ -58,7 +59,7 @@ function prebuild(exchange: Exchange, found: FoundObject): Prebuilt {
 export function wholeObjectHeaders(
   exchange: Exchange,
   found: FoundObject,
-  options: { readonly showChecksum: boolean },
+  options: { readonly showChecksum: boolean; readonly tier: Tier },
 ): string[] {
   const known = found.edge;
   const isVersioned = requireBucket(exchange).versioning !== undefined;
@@ -69,6 +70,7 @@ export function wholeObjectHeaders(
   const { edge } = exchange;
   list[REQUEST_ID_AT] = exchange.requestId;
   list[APPLIED_INDEX_AT] = String(edge.options.appliedIndex());
+  list[TIER_AT] = options.tier;
   const { corsLines } = exchange;
   if (corsLines === undefined && !edge.isDraining) return list;
   return [...list, ...(corsLines ?? []), ...(edge.isDraining ? ["Connection", "close"] : [])];

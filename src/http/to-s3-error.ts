@@ -6,6 +6,8 @@
 import { InvariantError } from "../base/assert.ts";
 import { BusyError, DamageError, TooLargeError } from "../base/errors.ts";
 import { UnavailableError, UnknownOutcomeError } from "../base/errors.ts";
+import { ColdUnavailableError, isColdError } from "../ports/cold-store.ts";
+import type { ColdError } from "../ports/cold-store.ts";
 import { S3Error, s3Error } from "../s3/errors.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -21,6 +23,29 @@ function logError(exchange: Exchange, message: string, error: unknown): void {
     path: exchange.target.rawPath,
     error: describe(error),
   });
+}
+
+/** What somebody has to mend first is not worth asking for at once. */
+const MEND_SECONDS = 60;
+
+/** The cold tier cannot be reached, or lets nobody in: nothing is lost, and hot objects are served on. */
+function coldAway(error: ColdError): S3Error {
+  const seconds = error instanceof ColdUnavailableError ? Math.ceil(error.retryAfterMs / 1000) : MEND_SECONDS;
+  return s3Error("ServiceUnavailable", {
+    message: `The body lies in the cold tier, which does not answer: ${error.message}`,
+    headers: { "Retry-After": String(Math.max(1, seconds)) },
+    cause: error,
+  });
+}
+
+/** Other than damage on a disk of ours this is the whole story, and a client has something to report. */
+function damaged(exchange: Exchange, error: DamageError): S3Error {
+  exchange.edge.damagedReads++;
+  logError(exchange, "damaged data", error);
+  if (isColdError(error.cause)) return s3Error("InternalError", { message: error.message, cause: error });
+  const message =
+    "The stored bytes do not match their checksum and were not sent; the server's log says more.";
+  return s3Error("ServiceUnavailable", { message, cause: error });
 }
 
 export function toS3Error(exchange: Exchange, error: unknown): S3Error {
@@ -44,13 +69,8 @@ export function toS3Error(exchange: Exchange, error: unknown): S3Error {
       cause: error,
     });
   }
-  if (error instanceof DamageError) {
-    exchange.edge.damagedReads++;
-    logError(exchange, "damaged data", error);
-    const message =
-      "The stored bytes do not match their checksum and were not sent; the server's log says more.";
-    return s3Error("ServiceUnavailable", { message, cause: error });
-  }
+  if (error instanceof DamageError) return damaged(exchange, error);
+  if (isColdError(error)) return coldAway(error);
   logError(exchange, "internal error", error);
   if (error instanceof InvariantError) exchange.edge.options.onFatal(error);
   return s3Error("InternalError", { cause: error });

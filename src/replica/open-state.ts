@@ -3,14 +3,17 @@
  * operation and for one that only reads.
  */
 import type { Clock } from "../ports/clock.ts";
+import type { ColdStore } from "../ports/cold-store.ts";
 import type { IndexStore } from "../ports/index-store.ts";
 import type { Logger } from "../ports/logger.ts";
+import { ColdReads } from "../store/cold-reads.ts";
 import { ObjectCache } from "../store/object-cache.ts";
 import { ObjectReader } from "../store/object-reader.ts";
 import type { OpenedIndex } from "../store/open-index.ts";
 import { ReadPace } from "../store/read-pace.ts";
 import { ReadPins } from "../store/read-pins.ts";
 import { RecordReader } from "../store/record-reader.ts";
+import type { ReadWatch } from "../store/record-reader.ts";
 import type { SegmentFiles } from "../store/segment-files.ts";
 import { StateIndex } from "../store/state-index.ts";
 import { ranges } from "../state/keys.ts";
@@ -24,6 +27,11 @@ export type StateOptions = {
   readonly iteratorsMax: number;
   /** Threads of the pool that reads may hold. */
   readonly readThreadsMax: number;
+  /** Where segments are read from that are not here, or damaged. */
+  readonly cold?: ColdStore | undefined;
+  /** Requests to it that reads may have under way. */
+  readonly coldReadsMax?: number | undefined;
+  readonly watch?: ReadWatch | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -65,7 +73,9 @@ export async function openState(
   const state = new StateMachine(index, cache);
   await loadSegments(index, state);
   const pins = new ReadPins();
-  const records = new RecordReader(files, state.segments, { readsMax: options.readThreadsMax });
+  const { cold, coldReadsMax: getsMax, watch, readThreadsMax: readsMax } = options;
+  const coldReads = cold && new ColdReads(cold, { clock, getsMax });
+  const records = new RecordReader(files, state.segments, { readsMax, cold: coldReads, watch });
   const reader = new ObjectReader({ index, cache, buckets: state.buckets, records, pace, pins });
   return { index, state, cache, reader, pins, applier: new Applier({ index, state, clock }) };
 }

@@ -78,16 +78,23 @@ export function readPackedTrailer(head: Buffer, bytes: Buffer): PackedTrailer {
   if (head.length < PACKED_HEAD_BYTES || crc32c(head.subarray(0, 60)) !== head.readUInt32LE(60)) {
     throw new FormatError("its head is damaged");
   }
+  const trailer = readPackedEnd(bytes);
+  if (head.readUInt32LE(8) !== VERSION) throw new FormatError("a newer release wrote it");
+  if (trailer.segmentId !== head.readUIntLE(16, 6)) {
+    throw new FormatError("its head and its end belong to others");
+  }
+  return trailer;
+}
+
+/** The trailer alone, of one that lies where each look at it costs a request. Throws FormatError. */
+export function readPackedEnd(bytes: Buffer): PackedTrailer {
   const isTrailer = bytes.length === PACKED_TRAILER_BYTES && bytes.toString("latin1", 0, 8) === TRAILER_MAGIC;
   if (!isTrailer || crc32c(bytes.subarray(0, 92)) !== bytes.readUInt32LE(92)) {
     throw new FormatError("it does not end in its trailer");
   }
-  const isKnown = head.readUInt32LE(8) === VERSION && bytes.readUInt32LE(8) === VERSION;
-  if (!isKnown) throw new FormatError("a newer release wrote it");
-  const segmentId = bytes.readUIntLE(16, 6);
-  if (segmentId !== head.readUIntLE(16, 6)) throw new FormatError("its head and its end belong to others");
+  if (bytes.readUInt32LE(8) !== VERSION) throw new FormatError("a newer release wrote it");
   return {
-    segmentId,
+    segmentId: bytes.readUIntLE(16, 6),
     dataBytes: bytes.readUIntLE(24, 6),
     count: bytes.readUInt32LE(32),
     tableBytes: bytes.readUInt32LE(36),

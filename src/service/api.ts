@@ -9,12 +9,15 @@ import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/att
 import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum, Versioning } from "../state/rows.ts";
 import type { TagSet } from "../state/tags.ts";
+import type { Tier } from "../store/object-reader.ts";
+import type { ColdFigures } from "../store/record-reader.ts";
 import type { BatchService } from "./batch-api.ts";
 import type { BodyWriter, FoundObject, PutBody } from "./body-api.ts";
 import type { CopyService, DetailService } from "./copy-api.ts";
 import type { BucketSettingName } from "../state/setting-command.ts";
 import type { DeleteOutcome, KeyVersion, VersionService } from "./version-api.ts";
 
+export type { Tier } from "../store/object-reader.ts";
 export type { DeleteOutcome, DeletedVersion, KeyVersion } from "./version-api.ts";
 export type { BodyWriter, FoundObject, PutBody } from "./body-api.ts";
 
@@ -125,6 +128,11 @@ export interface ObjectService {
     range: { readonly start: number; readonly end: number },
     options: { readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+  /**
+   * Where the bytes of a range of its body lie now: `cold` if some of them have to come from the cold tier.
+   * The value itself unless rows have to be read for it.
+   */
+  tierOf(object: FoundObject, range: { readonly start: number; readonly end: number }): Tier | Promise<Tier>;
   /**
    * Byte range [start, end) of part `partNumber` (1-based) of an object, or `undefined` if it has no such
    * part.
@@ -294,6 +302,8 @@ export type NodeStatus = {
   readonly overlayRows: number;
   readonly cacheBytes: number;
   readonly cacheEntries: number;
+  /** Of bodies from the cold tier, since the start; `undefined` without one. */
+  readonly coldReads?: ColdFigures | undefined;
   readonly diskFreeBytes: number;
   readonly writesRefused: "none" | "bodies" | "allButDeletes" | "all";
   /** How far the wall clock moved ahead of the monotonic one since the start; negative if it fell behind. */

@@ -3,7 +3,7 @@ import { DamageError } from "../base/errors.ts";
 import type { ReplicatedLog } from "../ports/replicated-log.ts";
 import { compareUtf8 } from "../s3/listing.ts";
 import { placeOfPart } from "../store/object-reader.ts";
-import type { ObjectReader } from "../store/object-reader.ts";
+import type { ObjectReader, Tier } from "../store/object-reader.ts";
 import type { StateIndex } from "../store/state-index.ts";
 import { readListingCode } from "../state/attributes.ts";
 import type { BucketTable } from "../state/bucket-table.ts";
@@ -73,6 +73,10 @@ export class Objects implements ObjectService {
       yield piece;
     }
     if (missing !== 0) throw new DamageError(`a body of ${object.size} bytes lacks ${missing} of them`);
+  }
+
+  tierOf(object: FoundObject, range: Range): Tier | Promise<Tier> {
+    return this.#reader.tierOf(object as StoredObject, range);
   }
 
   partRange(object: FoundObject, partNumber: number): Range | undefined {

@@ -70,7 +70,7 @@ export class StoreService implements Service {
   }
 
   status(): NodeStatus {
-    const { replica, index, state, cache, guard, logClock, node, salvage, space } = this.#node;
+    const { replica, index, state, cache, reader, guard, logClock, node, salvage, space } = this.#node;
     const { all } = state.segments;
     const failed = replica.failure !== undefined;
     const { failure } = replica;
@@ -90,6 +90,7 @@ export class StoreService implements Service {
       overlayRows: index.overlayRows,
       cacheBytes: cache.bytes,
       cacheEntries: cache.count,
+      coldReads: reader.coldFigures,
       diskFreeBytes: guard.freeBytes,
       writesRefused: guard.refusal,
       clockSkewMs: logClock.skewMs,

@@ -1,7 +1,8 @@
 /**
  * The way of a read: cache, then the row (overlay, LevelDB), then the body. `find` answers with the value
  * itself whenever nothing has to be waited for; a promise costs a hit half of its rate. Larger bodies come in
- * verified pieces from `read`.
+ * verified pieces from `read`, and so do small ones that lie in the cold tier: whoever only wants to know of
+ * an object fetches nothing from there.
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
@@ -21,7 +22,7 @@ import { piecesIn } from "./piece-list.ts";
 import type { ReadPace } from "./read-pace.ts";
 import type { ReadPins } from "./read-pins.ts";
 import { isGone } from "./record-reader.ts";
-import type { RecordReader } from "./record-reader.ts";
+import type { ColdFigures, RecordBody, RecordReader } from "./record-reader.ts";
 import type { StateIndex } from "./state-index.ts";
 
 export type ObjectReaderOptions = {
@@ -36,6 +37,18 @@ export type ObjectReaderOptions = {
 type Range = { readonly start: number; readonly end: number };
 type Birth = { readonly index: number; readonly size: number };
 
+/** Where the bytes of a body lie: `cold` if some of them only lie in the cold tier. */
+export type Tier = "hot" | "cold";
+
+/** A small body that was not read with its object; `place` in the cache is for an object that has one. */
+type Unread = { readonly place: { readonly path: string; readonly generation: number } | undefined };
+
+/** Of a piece of a body: the entry that brought it, and its bytes. */
+type Piece = { readonly index: number; readonly read: () => Promise<Uint8Array> };
+
+/** What is looked at to tell where a body lies: of a larger one its first gibibyte, which cools first. */
+const TIER_PIECES_MAX = 1024;
+
 export class ObjectReader {
   readonly #index: StateIndex;
   readonly #cache: ObjectCache;
@@ -43,6 +56,7 @@ export class ObjectReader {
   readonly #records: RecordReader;
   readonly #pace: ReadPace;
   readonly #pins: ReadPins;
+  readonly #unread = new WeakMap<StoredObject, Unread>();
 
   constructor(options: ObjectReaderOptions) {
     this.#index = options.index;
@@ -51,6 +65,10 @@ export class ObjectReader {
     this.#records = options.records;
     this.#pace = options.pace;
     this.#pins = options.pins;
+  }
+
+  get coldFigures(): ColdFigures | undefined {
+    return this.#records.coldFigures;
   }
 
   find(path: string): StoredObject | undefined | Promise<StoredObject | undefined> {
@@ -90,12 +108,13 @@ export class ObjectReader {
   }
 
   async #resolveRecord(row: ObjectRow): Promise<StoredObject> {
-    const { body, size } = row;
+    const { body } = row;
     assert(body.kind === "record", `a body that is ${body.kind} needs no record`);
     const attributes = row.attributes ?? this.#detailOf(row, this.#index.get(detailKey(row)));
-    const { offset, crc32c } = body;
-    const bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
-    return storedObject(row, attributes, { bytes, runs: NO_RUNS });
+    const bytes = await this.#records.readHere(recordOf(row, body));
+    const found = storedObject(row, attributes, { bytes, runs: NO_RUNS });
+    if (bytes === undefined) this.#unread.set(found, { place: undefined });
+    return found;
   }
 
   #rowNow(rowKey: string): ObjectRow | undefined {
@@ -120,8 +139,7 @@ export class ObjectReader {
     const { body, size } = row;
     let bytes = bytesInMemory(body);
     if (body.kind === "record" && size <= CACHED_BODY_BYTES_MAX) {
-      const { offset, crc32c } = body;
-      const record = { index: row.birthIndex, offset, length: size, crc32c };
+      const record = recordOf(row, body);
       const start = this.#pace.begin();
       bytes = this.#records.readNow(record);
       this.#pace.end(start);
@@ -133,12 +151,11 @@ export class ObjectReader {
   }
 
   async #resolveLater(path: string, row: ObjectRow, generation: number): Promise<StoredObject | undefined> {
-    const { body, size } = row;
+    const { body } = row;
     let bytes = bytesInMemory(body);
     if (body.kind === "record") {
-      const { offset, crc32c } = body;
       try {
-        bytes = await this.#records.read({ index: row.birthIndex, offset, length: size, crc32c });
+        bytes = await this.#records.readHere(recordOf(row, body));
       } catch (error) {
         // Overwritten while this read waited, and its segment deleted: the row is looked up once more (R12).
         if (!isGone(error) || this.#cache.generation(path) === generation) throw error;
@@ -153,7 +170,9 @@ export class ObjectReader {
     const attributes = row.attributes ?? this.#detailOf(row, detail);
     const runs = body.kind === "parts" ? await this.#runsOf(body) : NO_RUNS;
     const found = storedObject(row, attributes, { bytes, runs });
-    this.#cache.fillLate(path, found, generation);
+    if (bytes === undefined && body.kind === "record") {
+      this.#unread.set(found, { place: { path, generation } });
+    } else this.#cache.fillLate(path, found, generation);
     return found;
   }
 
@@ -169,6 +188,11 @@ export class ObjectReader {
       yield object.bytes.subarray(range.start, range.end);
       return;
     }
+    const unread = this.#unread.get(object);
+    if (unread !== undefined) {
+      yield (await this.#readUnread(object, unread)).subarray(range.start, range.end);
+      return;
+    }
     const pinned = pinnedId(object.body);
     if (pinned !== undefined) this.#pins.pin(pinned);
     try {
@@ -178,11 +202,40 @@ export class ObjectReader {
     }
   }
 
+  /** What one has fetched the others find in memory, if nothing was written there meanwhile (RULES.md R9). */
+  async #readUnread(object: StoredObject, { place }: Unread): Promise<Uint8Array> {
+    const { body, attributes } = object;
+    assert(body.kind === "record", `a body that is ${body.kind} is never left unread`);
+    const bytes = await this.#records.readCold(recordOf(object, body));
+    if (place !== undefined) {
+      const whole = storedObject(object, attributes, { bytes, runs: NO_RUNS });
+      this.#cache.fillLate(place.path, whole, place.generation);
+    }
+    return bytes;
+  }
+
+  /** Where the bytes of this range lie. An object that came with its bytes is in memory or was read here. */
+  tierOf(object: StoredObject, range: Range): Tier | Promise<Tier> {
+    if (object.bytes !== undefined || range.start >= range.end) return "hot";
+    if (this.#unread.has(object)) return "cold";
+    return this.#records.hasCold ? this.#tierOfPieces(object, range) : "hot";
+  }
+
+  async #tierOfPieces(object: StoredObject, range: Range): Promise<Tier> {
+    const birth = { index: object.birthIndex, size: object.size };
+    let looked = 0;
+    for await (const { index } of this.#pieces(object.body, birth, object.runs, range)) {
+      if (this.#records.isCold(index)) return "cold";
+      if (++looked === TIER_PIECES_MAX) break;
+    }
+    return "hot";
+  }
+
   async *#readAhead(object: StoredObject, range: Range): AsyncGenerator<Uint8Array> {
     const birth = { index: object.birthIndex, size: object.size };
     let ahead: Promise<Uint8Array> | undefined;
     for await (const piece of this.#pieces(object.body, birth, object.runs, range)) {
-      const next = piece();
+      const next = piece.read();
       // Consumed below, or not at all when the reader leaves: a failure nobody waits for is not an event.
       next.catch(() => undefined);
       if (ahead !== undefined) yield await ahead;
@@ -196,18 +249,20 @@ export class ObjectReader {
     birth: Birth,
     runs: readonly PartRun[],
     range: Range,
-  ): AsyncGenerator<() => Promise<Uint8Array>> {
+  ): AsyncGenerator<Piece> {
     switch (body.kind) {
       case "empty":
         return;
       case "inline":
         // Its bytes are a row's, and pieces are the caller's.
-        yield () => Promise.resolve(Uint8Array.from(body.bytes.subarray(range.start, range.end)));
+        yield pieceOf(NO_ENTRY, () =>
+          Promise.resolve(Uint8Array.from(body.bytes.subarray(range.start, range.end))),
+        );
         return;
       case "record": {
-        const { offset, crc32c } = body;
-        const record = { index: birth.index, offset, length: birth.size, crc32c };
-        yield async () => (await this.#records.read(record)).subarray(range.start, range.end);
+        const record = recordOf({ birthIndex: birth.index, size: birth.size }, body);
+        const read = (): Promise<Uint8Array> => this.#records.read(record);
+        yield pieceOf(birth.index, async () => (await read()).subarray(range.start, range.end));
         return;
       }
       case "stored":
@@ -238,23 +293,19 @@ export class ObjectReader {
   }
 
   /** Of a part that begins at `position`, what lies in the range. */
-  async *#piecesOfPart(
-    part: PartRow,
-    position: number,
-    range: Range,
-  ): AsyncGenerator<() => Promise<Uint8Array>> {
+  async *#piecesOfPart(part: PartRow, position: number, range: Range): AsyncGenerator<Piece> {
     const { body, birthIndex, size } = part;
     const start = Math.max(range.start - position, 0);
     const end = Math.min(range.end - position, size);
     if (start < end) yield* this.#pieces(body, { index: birthIndex, size }, NO_RUNS, { start, end });
   }
 
-  async *#storedPieces(bodyId: string, range: Range): AsyncGenerator<() => Promise<Uint8Array>> {
+  async *#storedPieces(bodyId: string, range: Range): AsyncGenerator<Piece> {
     let position = 0;
     for await (const extent of this.#extents(bodyId)) {
       const start = Math.max(range.start - position, 0);
       const end = Math.min(range.end - position, extent.length);
-      if (start < end) yield () => this.#records.readExtent(extent, start, end);
+      if (start < end) yield pieceOf(extent.index, () => this.#records.readExtent(extent, start, end));
       position += extent.length;
       if (position >= range.end) return;
     }
@@ -274,11 +325,7 @@ export class ObjectReader {
     }
   }
 
-  async *#partPieces(
-    uploadId: string,
-    runs: readonly PartRun[],
-    range: Range,
-  ): AsyncGenerator<() => Promise<Uint8Array>> {
+  async *#partPieces(uploadId: string, runs: readonly PartRun[], range: Range): AsyncGenerator<Piece> {
     for (const { partNumber, start: position } of partsIn(runs, range)) {
       const key = keys.part(uploadId, partNumber);
       const bytes = await this.#index.getLater(key);
@@ -286,6 +333,20 @@ export class ObjectReader {
       yield* this.#piecesOfPart(rows.part.decode(bytes), position, range);
     }
   }
+}
+
+/** Bytes of a row lie in the index, and never anywhere else. */
+const NO_ENTRY = 0;
+
+function pieceOf(index: number, read: Piece["read"]): Piece {
+  return { index, read };
+}
+
+function recordOf(
+  { birthIndex: index, size: length }: { readonly birthIndex: number; readonly size: number },
+  { offset, crc32c }: { readonly offset: number; readonly crc32c: number },
+): RecordBody {
+  return { index, offset, length, crc32c };
 }
 
 /** Whether its body is in a log record that is read as a whole. */

@@ -88,6 +88,11 @@ export class SegmentFiles {
     return this.#gone.has(id);
   }
 
+  /** Whether any segment is gone: without one nobody needs to ask which. */
+  get hasGone(): boolean {
+    return this.#gone.size > 0;
+  }
+
   /** The handle if it is open already, for a read without any waiting. */
   opened(id: number): DiskFile | undefined {
     return this.#handles.get(id)?.opened;

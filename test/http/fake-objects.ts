@@ -142,6 +142,10 @@ export class FakeObjects implements ObjectService {
     }
   }
 
+  tierOf(): "hot" {
+    return "hot";
+  }
+
   partRange(
     object: FoundObject,
     partNumber: number,

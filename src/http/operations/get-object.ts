@@ -9,11 +9,11 @@ import { checkReadPreconditions } from "../../s3/preconditions.ts";
 import { parseRange } from "../../s3/range.ts";
 import { notModifiedHeaders, objectHeaders, parseResponseOverrides } from "../../s3/response-headers.ts";
 import type { ObjectDescription } from "../../s3/response-headers.ts";
-import type { FoundObject } from "../../service/api.ts";
+import type { FoundObject, Tier } from "../../service/api.ts";
 import { answer, baseHeaders } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { describeObject } from "../object-attributes.ts";
-import { TIER_HEADERS, wholeObjectHeaders } from "../prebuilt-headers.ts";
+import { TIER_HEADER, wholeObjectHeaders } from "../prebuilt-headers.ts";
 import { requireBucketAndKey } from "../require-bucket.ts";
 import {
   absentObject,
@@ -117,17 +117,44 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
   const verdict = checkReadPreconditions({ headers, object, nowMs: edge.options.clock.nowMs() });
   if (verdict.kind === "notModified") return notModified(exchange, object, shownVersionId(exchange, found));
   if (verdict.kind === "failed") throw verdict.error;
-  const { status, slice } = select(exchange, found);
+  const selection = select(exchange, found);
+  return withTier(exchange, found, selection.slice, (tier) =>
+    sendSlice(exchange, object, { found, selection, tier }),
+  );
+}
+
+/** Only what is not in memory can lie elsewhere, and only then may rows have to be read to know. */
+function withTier(
+  exchange: Exchange,
+  found: FoundObject,
+  slice: BodySlice,
+  send: (tier: Tier) => void | Promise<void>,
+): void | Promise<void> {
+  if (found.bytes !== undefined) return send("hot");
+  const tier = exchange.edge.service.objects.tierOf(found, slice);
+  return tier instanceof Promise ? tier.then(send) : send(tier);
+}
+
+function sendSlice(
+  exchange: Exchange,
+  object: ObjectDescription,
+  {
+    found,
+    selection,
+    tier,
+  }: { readonly found: FoundObject; readonly selection: Selection; readonly tier: Tier },
+): void | Promise<void> {
+  const { status, slice } = selection;
   const list = objectHeaders({
     object,
     slice: status === 206 && found.size > 0 ? slice : undefined,
-    overrides: parseResponseOverrides(target.query, { isSigned: true }),
+    overrides: parseResponseOverrides(exchange.target.query, { isSigned: true }),
     showChecksum: showsChecksum(exchange),
   });
   pushVersion(list, shownVersionId(exchange, found));
   return send(exchange, found, {
     status: found.size === 0 ? 200 : status,
-    headers: [...baseHeaders(exchange), ...TIER_HEADERS, ...list],
+    headers: [...baseHeaders(exchange), TIER_HEADER, tier, ...list],
     slice,
   });
 }
@@ -135,7 +162,13 @@ function sendSelected(exchange: Exchange, found: FoundObject): void | Promise<vo
 function sendFound(exchange: Exchange, found: FoundObject | undefined): void | Promise<void> {
   if (found === undefined) throw absentObject(exchange);
   if (!isPlain(exchange)) return sendSelected(exchange, found);
-  const headers = wholeObjectHeaders(exchange, found, { showChecksum: showsChecksum(exchange) });
+  if (found.bytes !== undefined) return sendWhole(exchange, found, "hot");
+  const whole = { start: 0, end: found.size };
+  return withTier(exchange, found, whole, (tier) => sendWhole(exchange, found, tier));
+}
+
+function sendWhole(exchange: Exchange, found: FoundObject, tier: Tier): void | Promise<void> {
+  const headers = wholeObjectHeaders(exchange, found, { showChecksum: showsChecksum(exchange), tier });
   return send(exchange, found, { status: 200, headers, slice: { start: 0, end: found.size } });
 }
 
