@@ -11,6 +11,7 @@ import { edge } from "./edge-mutants.ts";
 import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import { modelMutants } from "./model-mutants.ts";
+import { coldReadMutants } from "./cold-read-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
@@ -275,8 +276,8 @@ const reads: readonly Mutant[] = [
     name: "body-check-skipped",
     what: "a rotten byte of a small body is returned",
     file: "src/store/record-reader.ts",
-    find: "if (count !== body.length || crc32c(bytes) !== body.crc32c) {",
-    replace: "if (count !== body.length) {",
+    find: "return count === body.length && crc32c(bytes) === body.crc32c;",
+    replace: "return count === body.length;",
     killedBy: damagedReads,
   },
   {
@@ -299,8 +300,8 @@ const reads: readonly Mutant[] = [
     name: "record-identity-unchecked",
     what: "another record in the place of the one that was meant is returned",
     file: "src/store/record-reader.ts",
-    find: "if (header === undefined || header.index !== extent.index) throw damaged(extent, path);",
-    replace: "if (header === undefined) throw damaged(extent, path);",
+    find: "const isIt = header?.index === extent.index && ",
+    replace: "const isIt = ",
     killedBy: damagedReads,
   },
   {
@@ -471,6 +472,7 @@ export const mutants: readonly Mutant[] = [
   ...memoryMutants,
   ...accountMutants,
   ...space,
+  ...coldReadMutants,
   ...modelMutants,
   ...surfaceMutants,
   ...tierMutants,

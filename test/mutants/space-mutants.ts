@@ -114,8 +114,8 @@ export const space: readonly Mutant[] = [
     name: "dropped-row-taken-for-damage",
     what: "a read that meets an overwrite fails because the row of the segment is gone",
     file: "src/store/record-reader.ts",
-    find: "return error.cause === NO_SEGMENT || ",
-    replace: "return ",
+    find: "(error.cause === NO_SEGMENT || isAbsent(error))",
+    replace: "isAbsent(error)",
     killedBy: ["test/replica/gone-segment.test.ts"],
   },
   {

@@ -77,6 +77,11 @@ export class FailingColdStore implements ColdStore {
     this.#told.set(operation, [...(this.#told.get(operation) ?? []), ...faults]);
   }
 
+  /** What was told and has not happened yet does not happen. */
+  forget(operation: ColdOperation): void {
+    this.#told.delete(operation);
+  }
+
   async check(call: ColdCall = {}): Promise<void> {
     await this.#enter("check", "", call.signal);
     await this.#store.check(call);

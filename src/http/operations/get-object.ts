@@ -128,11 +128,11 @@ function withTier(
   exchange: Exchange,
   found: FoundObject,
   slice: BodySlice,
-  send: (tier: Tier) => void | Promise<void>,
+  answerWith: (tier: Tier) => void | Promise<void>,
 ): void | Promise<void> {
-  if (found.bytes !== undefined) return send("hot");
+  if (found.bytes !== undefined) return answerWith("hot");
   const tier = exchange.edge.service.objects.tierOf(found, slice);
-  return tier instanceof Promise ? tier.then(send) : send(tier);
+  return tier instanceof Promise ? tier.then(answerWith) : answerWith(tier);
 }
 
 function sendSlice(
