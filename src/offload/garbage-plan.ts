@@ -13,6 +13,7 @@ import { NO_OBJECTS, joinObjects, manifestAt, objectsByLineage, parentOf } from 
 import type { BucketContents, LineageObjects, ListedObject, NamedObject } from "./bucket-contents.ts";
 import { isSameLineage } from "./cold-names.ts";
 import type { ColdPlace, EntryRange } from "./cold-names.ts";
+import { notesPrefix, parseHeir } from "./heir-notes.ts";
 import type { ManifestReading } from "./manifest-format.ts";
 import { retainManifests } from "./retention.ts";
 import type { KnownManifest } from "./retention.ts";
@@ -104,7 +105,8 @@ export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): St
   const times = { logTimeMs, restoreWindowMs };
   const known = yield* retainManifests({ manifests: own.manifest, readings, listed, ...times });
   const retained = known.filter(({ isRetained }) => isRetained).map(({ key }) => key);
-  const heirs = possibleHeirs(mine, lineages, readings);
+  const noted = yield* notedHeirs(place, mine, listed);
+  const heirs = [...new Set([...possibleHeirs(mine, lineages, readings), ...noted])];
   if (heirs.length > 0) return { retained, ...NOTHING, blockedBy: heirs };
   const old = known.filter(({ isRetained }) => !isRetained).map(({ key }) => key);
   const deleteManifests = old.toReversed().slice(0, deletionsMax);
@@ -126,6 +128,25 @@ function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<Readon
     if (listed.size % ITEMS_PER_STEP === 0) yield;
   }
   return listed;
+}
+
+/** Of whom the bucket says so, before they have put anything else. */
+function* notedHeirs(
+  { cluster }: ColdPlace,
+  mine: readonly string[],
+  listed: ReadonlyMap<string, ListedObject>,
+): Steps<readonly string[]> {
+  const heirs: string[] = [];
+  let seen = 0;
+  for (const key of listed.keys()) {
+    if (++seen % ITEMS_PER_STEP === 0) yield;
+    if (!key.startsWith(notesPrefix(cluster))) continue;
+    for (const lineage of mine) {
+      const heir = parseHeir({ cluster, lineage }, key)?.lineage;
+      if (heir !== undefined && !mine.includes(heir)) heirs.push(heir);
+    }
+  }
+  return heirs;
 }
 
 /** Lineages that were restored from one of these, or of which nobody can tell. The first is the own one. */

@@ -15,9 +15,14 @@ export type Heir = { readonly key: string; readonly lineage: string; readonly cu
 
 const NAME = /^([0-9]{16})-(.+)$/;
 
+/** What all notes of a cluster begin with. */
+export function notesPrefix(cluster: string): string {
+  return `${coldPrefix({ cluster })}lineages/`;
+}
+
 /** What a listing of the notes about a lineage begins with. */
 export function heirPrefix({ cluster, lineage }: ColdPlace): string {
-  return `${coldPrefix({ cluster })}lineages/${lineage}/`;
+  return `${notesPrefix(cluster)}${lineage}/`;
 }
 
 export function heirKey(parent: ColdPlace, heir: Omit<Heir, "key">): string {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseColdKey } from "../../src/offload/cold-names.ts";
 import type { GarbagePlan } from "../../src/offload/garbage-plan.ts";
+import { heirKey } from "../../src/offload/heir-notes.ts";
 import { act, deeds, expectRestorable } from "./garbage-deeds.ts";
 import { GarbageWorld, HOUR, garbageSettings } from "./garbage-world.ts";
 import { manifestOf, objectOf, at, segmentsUpTo, snapshotOf } from "./manifests.ts";
@@ -338,6 +339,16 @@ describe("another lineage", () => {
     expect(store.plan().blockedBy).toEqual([]);
     store.world.manifests.set(manifest, { kind: "damaged", reason: "bits" });
     expect(store.plan().blockedBy).toEqual(["bb"]);
+  });
+
+  test("that is noted to go on from this one stops them before it has put anything", () => {
+    const store = withOrphan();
+    const note = heirKey(at("aa"), { lineage: "bb", cutIndex: 20 });
+    store.world.objects.set(note, 100);
+    expect(store.plan()).toMatchObject({ blockedBy: ["bb"], mark: [], deleteManifests: [], deleteTails: [] });
+    store.world.remove(note);
+    store.world.objects.set(heirKey(at("00"), { lineage: "aa", cutIndex: 20 }), 100);
+    expect(store.plan().blockedBy).toEqual([]);
   });
 
   test("that this one was restored from is left alone, and nothing of it is deleted", () => {
