@@ -12,7 +12,9 @@ import type { Config } from "./config/config.ts";
 import { reportLines } from "./replica/salvage-report.ts";
 import type { SalvageReport } from "./replica/salvage-report.ts";
 import { verifyStore } from "./replica/verify-store.ts";
-import { endpointOf, rootOf, startServer } from "./start-server.ts";
+import type { RestoreReport } from "./offload/restore-report.ts";
+import type { RestoreRequest } from "./restore-store.ts";
+import { endpointOf, keptAlive, rootOf, startServer } from "./start-server.ts";
 import type { RunningServer } from "./start-server.ts";
 
 /** `thermocline dev` and `server`: serves until a signal or a failure; the answer is the exit code. */
@@ -98,4 +100,10 @@ export async function runVerify(config: Config): Promise<{ ok: boolean; lines: r
   const storage = directoryStorage();
   const makeScratch = () => ScratchDirectory.make(storage.disk, directory);
   return await verifyStore({ ...storage, directory, makeScratch });
+}
+
+/** `thermocline restore`: a data directory from the bucket alone. Late: it needs nothing of a server. */
+export async function runRestore(config: Config, request: RestoreRequest): Promise<RestoreReport> {
+  const { restoreStore } = await import("./restore-store.ts");
+  return await keptAlive(restoreStore(config, request));
 }

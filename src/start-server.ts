@@ -236,7 +236,7 @@ async function salvageNode(options: StorageNodeOptions): Promise<ServingNode> {
 }
 
 /** Waiting by the clock keeps no process alive; this one has to outlive what it waits for. */
-async function keptAlive<Result>(work: Promise<Result>): Promise<Result> {
+export async function keptAlive<Result>(work: Promise<Result>): Promise<Result> {
   const timer = setInterval(() => undefined, KEEP_ALIVE_MS);
   try {
     return await work;

@@ -7,6 +7,9 @@
 import type { Environment } from "../config/read-environment.ts";
 import type { ReadTextFile } from "../config/resolve.ts";
 import type { Config } from "../config/config.ts";
+import type { ColdUrl } from "../config/cold-url.ts";
+import type { RestoreWish } from "../offload/restore-plan.ts";
+import type { RestoreProgress, RestoreReport } from "../offload/restore-report.ts";
 
 export interface CliContext {
   readonly env: Environment;
@@ -26,6 +29,8 @@ export interface MainModule {
   runServer(config: Config, options: RunServerOptions): Promise<number>;
   /** Reads the whole store, offline. */
   runVerify(config: Config): Promise<VerifyReport>;
+  /** Makes a data directory from the bucket alone, offline. */
+  runRestore(config: Config, request: RestoreRequest): Promise<RestoreReport>;
 }
 
 export interface RunServerOptions {
@@ -34,6 +39,17 @@ export interface RunServerOptions {
   readonly command: "dev" | "server";
   /** Read what a damaged directory still holds, and write nothing into it. */
   readonly salvage: boolean;
+}
+
+export interface RestoreRequest {
+  /** A place that is not `none`. */
+  readonly from: ColdUrl;
+  readonly cluster: string | undefined;
+  readonly wish: RestoreWish;
+  /** Say what would be done, and do nothing. */
+  readonly dryRun: boolean;
+  /** Told while it runs, at most once a second. */
+  readonly progress: (progress: RestoreProgress) => void;
 }
 
 export interface VerifyReport {

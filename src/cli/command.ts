@@ -10,6 +10,8 @@ export interface CommandOption {
   readonly short?: string;
   /** The first is what counts when the flag is absent. Absent for a switch. */
   readonly values?: readonly [string, ...string[]];
+  /** What text it takes, where that is not one of a few: a word for help. */
+  readonly takes?: string;
   readonly description: string;
 }
 

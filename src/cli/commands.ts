@@ -4,9 +4,19 @@
  */
 import type { Command } from "./command.ts";
 import { configCheck, configShow } from "./commands/config.ts";
+import { restore } from "./commands/restore.ts";
 import { dev, server } from "./commands/serve.ts";
 import { status } from "./commands/status.ts";
 import { verify } from "./commands/verify.ts";
 import { version } from "./commands/version.ts";
 
-export const commands: readonly Command[] = [dev, server, status, verify, configShow, configCheck, version];
+export const commands: readonly Command[] = [
+  dev,
+  server,
+  status,
+  verify,
+  restore,
+  configShow,
+  configCheck,
+  version,
+];

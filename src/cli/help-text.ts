@@ -46,8 +46,9 @@ function settingLines(setting: Setting): readonly string[] {
 
 function optionRow(option: CommandOption): readonly string[] {
   const short = option.short === undefined ? "    " : `-${option.short}, `;
-  const values = option.values === undefined ? "" : ` ${option.values.join("|")}`;
-  return [`  ${short}--${option.name}${values}`, option.description];
+  const values = option.takes === undefined ? (option.values ?? []).join("|") : `<${option.takes}>`;
+  const spelling = values === "" ? `--${option.name}` : `--${option.name} ${values}`;
+  return [`  ${short}${spelling}`, option.description];
 }
 
 function alignedLines(rows: readonly (readonly string[])[]): string {

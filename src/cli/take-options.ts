@@ -22,13 +22,18 @@ export function takeOptions(argv: readonly string[], known: readonly CommandOpti
       continue;
     }
     if (options.has(option.name)) throw new UsageError(`${flag} is given twice; keep one`);
-    const takesNext = option.values !== undefined && attached === undefined;
+    const isSwitch = option.values === undefined && option.takes === undefined;
+    const takesNext = !isSwitch && attached === undefined;
     options.set(option.name, valueOf(option, flag, takesNext ? argv[++i] : attached));
   }
   return { argv: rest, options };
 }
 
 function valueOf(option: CommandOption, flag: string, value: string | undefined): string {
+  if (option.takes !== undefined) {
+    if (value === undefined || value === "") throw new UsageError(`${flag} needs ${option.takes}`);
+    return value;
+  }
   if (option.values === undefined) {
     if (value !== undefined) throw new UsageError(`${flag} takes no value; write ${flag} alone`);
     return "true";

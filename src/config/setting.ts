@@ -20,7 +20,7 @@ export interface DefaultContext {
 /**
  * For whom the configuration is loaded: it decides about computed defaults and which settings are required.
  */
-export type Command = "dev" | "server" | "verify" | "status" | "config";
+export type Command = "dev" | "server" | "verify" | "restore" | "status" | "config";
 
 /**
  * Where a setting may be given. `config` cannot be in the file it names; `accounts` has no one-line spelling.

@@ -28,7 +28,16 @@ const floors: ReadonlyMap<string, number> = new Map([
 const composers: ReadonlyMap<string, readonly string[]> = new Map([
   ["config", ["base"]],
   ["start-server.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
-  ["main.ts", ["config", "start-server.ts", ...[...floors.keys()].filter((room) => room !== "console")]],
+  ["restore-store.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
+  [
+    "main.ts",
+    [
+      "config",
+      "start-server.ts",
+      "restore-store.ts",
+      ...[...floors.keys()].filter((room) => room !== "console"),
+    ],
+  ],
   ["index.ts", ["config", "start-server.ts", "main.ts", ...floors.keys()]],
   ["cli", ["config", "main.ts", ...[...floors].filter(([, floor]) => floor < 6).map(([room]) => room)]],
 ]);
