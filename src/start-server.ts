@@ -4,7 +4,7 @@
  * say. A server may go on with a new store under the same address: requests that are under way end on the old
  * one, so nothing of them is ever seen in the new one.
  */
-import { UnavailableError } from "./base/errors.ts";
+import { RefusedError, UnavailableError } from "./base/errors.ts";
 import { CoreTelemetry } from "./adapters/core-telemetry.ts";
 import { listen } from "./adapters/listener.ts";
 import type { Listener } from "./adapters/listener.ts";
@@ -213,6 +213,7 @@ async function openWorld(config: Config, parts: Parts): Promise<World> {
   const opening = parts.salvage === true ? salvageNode(forNode) : StorageNode.open(forNode);
   const node = await keptAlive<ServingNode>(opening);
   try {
+    refuseWithoutTier(node);
     const root = rootOf(config);
     const service = new StoreService(node, { root, clock: systemClock, random: systemRandom });
     const { accounts = [], masterKey } = config;
@@ -225,6 +226,15 @@ async function openWorld(config: Config, parts: Parts): Promise<World> {
     await node.close();
     throw error;
   }
+}
+
+/** What is in no file here is in the cold tier, which has to hear of the new lineage first (RULES.md R20). */
+function refuseWithoutTier({ restored }: ServingNode): void {
+  if (restored === undefined) return;
+  throw new RefusedError(
+    `this store was restored from ${restored.from}, where its bodies still are: it starts with that cold ` +
+      "tier only (THERMOCLINE_COLD_URL)",
+  );
 }
 
 /** Late: nearly every server is a whole one. */

@@ -66,6 +66,7 @@ export class RestoreWorld {
             snapshotLogBytes: 4 * SEGMENT_BYTES,
             livePercentMin: 0,
           }),
+          cold: this.coldOn(disk),
           ...this.options,
           ...changes,
         },
@@ -135,19 +136,6 @@ export class RestoreWorld {
     const store = await this.open(disk);
     await this.begin(store, disk);
     return { store, disk };
-  }
-
-  /** Brings every segment back that is in the bucket only. */
-  async recall({ node }: SimStore, disk: SimDisk): Promise<void> {
-    for (const { id, cold } of node.state.segments.all) {
-      if (cold === undefined) continue;
-      const fetch = async (path: string): Promise<void> => {
-        const file = await disk.open(path, "write");
-        await file.write((this.objects.get(cold.key) as SimColdObject).bytes, 0);
-        await file.close();
-      };
-      await node.local.recall(id, fetch);
-    }
   }
 
   keysOf(folder: "segments" | "snapshots" | "tail" | "manifest"): readonly string[] {

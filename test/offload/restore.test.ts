@@ -31,7 +31,6 @@ describe("a restore", () => {
     const { files, rows } = await segmentsOf(store, disk);
     expect(store.node.local.floorIndex).toBeGreaterThan(0);
     expect(rows.filter((id) => !files.includes(id)).length).toBeGreaterThan(5);
-    await world.run(world.recall(store, disk));
     expect(await world.run(contentsOf(store))).toEqual(before);
     expect(lineageRow(store.node)).toMatchObject({
       lineage: store.node.node.lineage,
