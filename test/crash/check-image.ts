@@ -13,6 +13,7 @@ import { inPlaceScratch } from "../sim/in-place-scratch.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { SimIndexStore } from "../sim/sim-index-store.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
+import { coldOf } from "./cold-recording.ts";
 import { checkRows } from "./check-rows.ts";
 import { compare } from "./compare.ts";
 import { md5 } from "./recorded-client.ts";
@@ -34,7 +35,8 @@ export async function checkImage(
   const clock = new SimClock();
   const machine = { disk, clock, random: new SimRandom("image") };
   const { segmentBytes, model, space } = recording;
-  const settings = space === undefined ? { segmentBytes } : { segmentBytes, space };
+  const cold = recording.cold && coldOf(recording.cold, machine, options.position);
+  const settings = { segmentBytes, ...(space && { space }), ...cold?.options };
   try {
     if (options.verify === true) {
       const damage = await clock.run(verify(disk));
@@ -42,6 +44,7 @@ export async function checkImage(
     }
     const store = await clock.run(openSimStore(machine, settings));
     const wrong = [...(await clock.run(compare(store.service, model, options.position)))];
+    wrong.push(...(cold?.unproven(store.node) ?? []));
     wrong.push(...(await clock.run(checkRows(store.node))));
     if (recording.reaps === true && wrong.length === 0) {
       await clock.advance(REAPED_AFTER_MS);

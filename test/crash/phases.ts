@@ -14,12 +14,12 @@ import { RecordedClient } from "./recorded-client.ts";
 import { failOnFatal, newRecording, observeAll, runSession } from "./workload.ts";
 import type { RecordedMachine, Recording } from "./workload.ts";
 
-async function end(machine: SimMachine, recording: Recording, store: SimStore): Promise<void> {
+export async function end(machine: SimMachine, recording: Recording, store: SimStore): Promise<void> {
   await machine.clock.run(store.node.close());
   failOnFatal(store, recording);
 }
 
-async function die({ clock, disk }: SimMachine): Promise<void> {
+export async function die({ clock, disk }: SimMachine): Promise<void> {
   clock.forgetSleepers();
   await disk.kill();
 }
@@ -118,7 +118,7 @@ export async function recordSpace(seed: string): Promise<Recording> {
 }
 
 /** A snapshot every few segments, and each piece of its work soon after the other. */
-function crashSpace(segmentBytes: number, livePercentMin: number): SpaceSettings {
+export function crashSpace(segmentBytes: number, livePercentMin: number): SpaceSettings {
   return spaceSettings({
     snapshotEntriesMin: 10,
     entriesKept: 3,
@@ -127,7 +127,7 @@ function crashSpace(segmentBytes: number, livePercentMin: number): SpaceSettings
   });
 }
 
-async function overwriteThings(
+export async function overwriteThings(
   { machine, recording, random }: RecordedMachine,
   { service }: SimStore,
   session: number,
@@ -147,7 +147,7 @@ async function overwriteThings(
   await machine.clock.sleep(random.pick([1000, 12_000]));
 }
 
-async function openWith(
+export async function openWith(
   { machine }: RecordedMachine,
   options: Partial<StorageNodeOptions>,
 ): Promise<SimStore> {

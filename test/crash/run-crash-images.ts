@@ -47,7 +47,19 @@ export type CrashImageOptions = {
 };
 
 export async function runCrashImages(options: CrashImageOptions): Promise<CrashImageCounts> {
-  const counts: CrashImageCounts = {
+  const counts = noCounts();
+  const seen = new Set<string>();
+  while (counts.distinct < options.images && counts.failures.length < FAILURES_MAX) {
+    const recording = await (options.record ?? recordWorkload)(`${options.seed}.${counts.workloads++}`);
+    counts.acknowledgedChanges += acknowledged(recording);
+    await checkWorkload(recording, { counts, seen, images: options.images });
+    options.onProgress?.(counts);
+  }
+  return counts;
+}
+
+function noCounts(): CrashImageCounts {
+  return {
     distinct: 0,
     tried: 0,
     workloads: 0,
@@ -58,14 +70,6 @@ export async function runCrashImages(options: CrashImageOptions): Promise<CrashI
     byChoice: {},
     failures: [],
   };
-  const seen = new Set<string>();
-  while (counts.distinct < options.images && counts.failures.length < FAILURES_MAX) {
-    const recording = await (options.record ?? recordWorkload)(`${options.seed}.${counts.workloads++}`);
-    counts.acknowledgedChanges += acknowledged(recording);
-    await checkWorkload(recording, { counts, seen, images: options.images });
-    options.onProgress?.(counts);
-  }
-  return counts;
 }
 
 function acknowledged({ model }: Recording): number {
@@ -97,9 +101,25 @@ async function checkWorkload(recording: Recording, { counts, seen, images }: Pro
     choices: choose(plan),
     variant,
   }));
+  const sorted = planned.toSorted((a, b) => a.position - b.position);
   const history = new DiskHistory(recording.log);
-  for (const image of planned.toSorted((a, b) => a.position - b.position)) {
-    if (counts.distinct >= images || counts.failures.length >= FAILURES_MAX) return;
+  await checkImages(recording, history, { images: sorted, counts, seen, imagesMax: images });
+}
+
+/** In the order of their positions. */
+async function checkImages(
+  recording: Recording,
+  history: DiskHistory,
+  work: {
+    readonly images: readonly CrashImage[];
+    readonly counts: CrashImageCounts;
+    readonly seen: Set<string>;
+    readonly imagesMax: number;
+  },
+): Promise<void> {
+  const { counts, seen } = work;
+  for (const image of work.images) {
+    if (counts.distinct >= work.imagesMax || counts.failures.length >= FAILURES_MAX) return;
     counts.tried++;
     const { disk, batches } = build(history, image);
     const digest = digestOf(disk, `${recording.seed} ${batches}`);
@@ -118,6 +138,27 @@ async function checkWorkload(recording: Recording, { counts, seen, images }: Pro
     if (replayed > 0) counts.replayed++;
     if (wrong.length > 0) counts.failures.push({ image, wrong });
   }
+}
+
+/** Every place of the range, each cut in some ways: for recordings that are short. */
+export async function checkEveryCut(
+  recording: Recording,
+  { variants }: { readonly variants: number },
+): Promise<CrashImageCounts> {
+  const counts = noCounts();
+  const seen = new Set<string>();
+  const plan = new SimRandom(`every ${recording.seed}`);
+  const history = new DiskHistory(recording.log);
+  const { start, end } = recording.range ?? { start: 0, end: recording.log.length };
+  const images: CrashImage[] = [];
+  for (let position = start; position <= end; position++) {
+    for (let at = 0; at < variants; at++) {
+      const choices = choose(plan);
+      images.push({ workload: recording.seed, position, choices, variant: images.length });
+    }
+  }
+  await checkImages(recording, history, { images, counts, seen, imagesMax: Infinity });
+  return counts;
 }
 
 function choose(random: SimRandom): CrashChoices {

@@ -13,6 +13,7 @@ import { SimRandom } from "../sim/sim-random.ts";
 import { openSimStore } from "../sim/sim-store.ts";
 import type { SimMachine, SimStore } from "../sim/sim-store.ts";
 import { isSameVersion, seenVersion } from "./compare-versions.ts";
+import type { ColdRecording } from "./cold-recording.ts";
 import { StoreModel, isOf } from "./object-model.ts";
 import { RecordedClient } from "./recorded-client.ts";
 import { VersionedClient } from "./versioned-client.ts";
@@ -25,6 +26,8 @@ export type Recording = {
   readonly model: StoreModel;
   /** How early space was given back, if not as in production; the image goes on like that. */
   readonly space?: SpaceSettings;
+  /** What it had in the cold tier, if it had one. */
+  readonly cold?: ColdRecording;
   /** Positions of the log at which it is to be cut, one as often as the other; all, if nothing is said. */
   readonly range?: { readonly start: number; readonly end: number };
   /** Whether something in it was damaged, beside what crashes do. */

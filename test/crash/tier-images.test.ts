@@ -1,0 +1,28 @@
+/**
+ * Crash images of segments on their way to the cold tier and back: at each cut every object is read, from here
+ * or from there, no copy is relied on that was not put, and nothing unfinished stays.
+ */
+import { expect, test } from "vitest";
+import { checkEveryCut, runCrashImages } from "./run-crash-images.ts";
+import { recordEachStep, recordTier } from "./tier-phases.ts";
+
+test.each([true, false])(
+  "a cut at any operation of sealing, freeing, recalling and moving the floor (which waits: %s)",
+  { timeout: 600_000 },
+  async (follows) => {
+    const recording = await recordEachStep(`steps ${follows}`, follows);
+    const counts = await checkEveryCut(recording, { variants: 3 });
+    expect(counts.failures).toEqual([]);
+    expect(counts.distinct).toBeGreaterThan(500);
+  },
+);
+
+test(
+  "a crash beside any load loses nothing that is here or in the cold tier",
+  { timeout: 600_000 },
+  async () => {
+    const counts = await runCrashImages({ seed: "tier", images: 600, record: recordTier });
+    expect(counts.failures).toEqual([]);
+    expect(counts.rebuilt).toBeGreaterThan(20);
+  },
+);
