@@ -1,5 +1,5 @@
 /**
- * Crash images of segments on their way to the cold tier and back: at each cut every object is read, from here
+ * Crash images of segments on their way to the cold tier and back: at each cut every object is read from here
  * or from there, no copy is relied on that was not put, and nothing unfinished stays.
  */
 import { expect, test } from "vitest";

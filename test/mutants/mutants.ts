@@ -12,6 +12,7 @@ import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import { modelMutants } from "./model-mutants.ts";
 import { coldReadMutants } from "./cold-read-mutants.ts";
+import { localMutants } from "./local-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
@@ -476,4 +477,5 @@ export const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...surfaceMutants,
   ...tierMutants,
+  ...localMutants,
 ];

@@ -52,6 +52,16 @@ describe("a segment is given up", () => {
     await world.space.close(store);
   });
 
+  test("once, however many ask", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 1);
+    const { local } = store.node;
+    expect(await world.space.run(Promise.all([local.free(1), local.free(1)]))).toEqual([true, false]);
+    expect(store.fatal).toEqual([]);
+    await world.space.close(store);
+  });
+
   test("and the next start neither misses it nor believes that it is here", async () => {
     const world = new LocalWorld();
     let store = await world.filled();
@@ -122,11 +132,83 @@ describe("a segment comes back", () => {
     await world.space.close(store);
   });
 
+  test("not at all, if nothing in it is needed any more when its bytes have come", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 1);
+    await world.free(store, 1);
+    const gate = Promise.withResolvers<void>();
+    const recalling = store.node.local.recall(1, async (path) => {
+      await world.fetch(1, path);
+      await gate.promise;
+    });
+    await world.space.write(store, "kept-0");
+    await world.space.overwrite(store, 40, 4);
+    expect(store.node.state.segments.byId(1)).toBeUndefined();
+    gate.resolve();
+    expect(await world.space.run(recalling)).toBe(false);
+    const files = await world.files();
+    expect(files.filter((name) => name.startsWith(world.nameOf(1)))).toEqual([]);
+    await world.space.close(store);
+  });
+
   test("if it is gone below the floor, and has a row", async () => {
     const world = new LocalWorld();
     const store = await world.filled();
     expect(await world.recall(store, 2)).toBe(false);
     expect(await world.recall(store, 100_000)).toBe(false);
+    await world.space.close(store);
+  });
+});
+
+describe("a borrowed segment", () => {
+  test("is what was sealed, above the floor, and nothing that is still written to", async () => {
+    const world = new LocalWorld();
+    const store = await world.space.openWithBucket();
+    for (let at = 0; at < 40; at++) await world.space.write(store, `k-${at}`);
+    const { local, state } = store.node;
+    const kinds: (string | undefined)[] = [];
+    for (const { id } of state.segments.all) {
+      kinds.push(await world.space.run(local.withFile(id, ({ kind }) => Promise.resolve(kind))));
+    }
+    expect(local.floorIndex).toBe(0);
+    expect(kinds).toEqual([...kinds.slice(1).map(() => "verbatim"), undefined]);
+    await world.space.close(store);
+  });
+
+  test("is not rewritten before it is given back", async () => {
+    const world = new LocalWorld(90);
+    const store = await world.space.openWithBucket();
+    await world.space.write(store, "kept");
+    const gate = Promise.withResolvers<void>();
+    for (let at = 0; at < 20; at++) await world.space.write(store, `key-${at}`);
+    const path = `data/log/${world.nameOf(1)}`;
+    const before = await world.space.machine.disk.readFile(path);
+    const held = store.node.local.withFile(1, () => gate.promise);
+    await world.space.overwrite(store, 20, 16);
+    expect(store.node.local.floorIndex).toBeGreaterThan(100);
+    expect(await world.space.machine.disk.readFile(path)).toEqual(before);
+    gate.resolve();
+    await world.space.run(held);
+    await world.space.overwrite(store, 20, 8);
+    const kind = await world.space.run(store.node.local.withFile(1, (file) => Promise.resolve(file.kind)));
+    expect(kind).toBe("packed");
+    expect(await world.space.wrong(store)).toEqual([]);
+    await world.space.close(store);
+  });
+
+  test("is not deleted before it is given back, though nothing in it is live", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    const gate = Promise.withResolvers<void>();
+    const held = store.node.local.withFile(1, () => gate.promise);
+    await world.space.write(store, "kept-0");
+    await world.space.overwrite(store, 40, 6);
+    expect(await world.files()).toContain(world.nameOf(1));
+    gate.resolve();
+    await world.space.run(held);
+    await world.space.overwrite(store, 40, 6);
+    expect(await world.files()).not.toContain(world.nameOf(1));
     await world.space.close(store);
   });
 });
