@@ -20,6 +20,11 @@ export class FileTurns {
     return this.#turns.has(id);
   }
 
+  /** Returns when nobody has any file alone. */
+  async changesEnded(): Promise<void> {
+    await Promise.all([...this.#turns.values()].map(({ alone }) => alone));
+  }
+
   shared<Result>(id: number, work: () => Promise<Result>): Promise<Result> {
     const turns = this.#of(id);
     const run = turns.alone.then(work);

@@ -32,6 +32,7 @@ export class LocalValues {
   /** Those that are here, with the bytes of their files. */
   readonly #sizes = new Map<number, number>();
   #floor: Floor;
+  #ended = false;
 
   constructor(options: LocalValuesOptions) {
     this.#options = options;
@@ -78,21 +79,28 @@ export class LocalValues {
     return this.#stock.promise;
   }
 
+  /** Nothing is begun any more; returns when no file changes any more. Who borrows one only reads it. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#stock.reject(stopping());
+    await this.#turns.changesEnded();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#stock.promise;
+    if (this.#ended) throw stopping();
+  }
+
   /** What earlier processes left. Nothing is lent or taken away before that is known. */
   async takeStock(spend: () => Promise<void>): Promise<void> {
     const { disk, files } = this.#options;
-    try {
-      await removeUnfinished(disk, files.directory);
-      for (const id of await files.list()) {
-        if (id > this.#floor.segmentId) break;
-        this.#sizes.set(id, await files.size(id));
-        await spend();
-      }
-      this.#stock.resolve();
-    } catch (error) {
-      this.#stock.reject(new UnavailableError("this node is stopping", { cause: error }));
-      throw error;
+    await removeUnfinished(disk, files.directory);
+    for (const id of await files.list()) {
+      if (id > this.#floor.segmentId) break;
+      this.#sizes.set(id, await files.size(id));
+      await spend();
     }
+    this.#stock.resolve();
   }
 
   /** The floor is stable already. */
@@ -110,7 +118,7 @@ export class LocalValues {
     id: number,
     work: (file: LocalFile) => Promise<Result>,
   ): Promise<Result | undefined> {
-    await this.#stock.promise;
+    await this.#begin();
     if (!this.#isSealedHere(id)) return undefined;
     return await this.#turns.shared(id, async () =>
       this.#isSealedHere(id) ? await work(await this.#describe(id)) : undefined,
@@ -149,7 +157,7 @@ export class LocalValues {
   }
 
   async free(id: number): Promise<boolean> {
-    await this.#stock.promise;
+    await this.#begin();
     if (!this.#mayFree(id)) return false;
     return await this.#turns.alone(id, async () => {
       // What was so before the wait need not be any more.
@@ -175,7 +183,7 @@ export class LocalValues {
   }
 
   async recall(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
-    await this.#stock.promise;
+    await this.#begin();
     if (!this.#mayRecall(id)) return false;
     return await this.#turns.alone(id, () => this.#bringBack(id, fetch));
   }
@@ -217,6 +225,10 @@ export class LocalValues {
       throw error;
     }
   }
+}
+
+function stopping(): UnavailableError {
+  return new UnavailableError("this node is stopping");
 }
 
 /** Whoever wrote it: a name must never be there without the bytes. */

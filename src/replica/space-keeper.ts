@@ -111,6 +111,10 @@ export class SpaceKeeper {
     } catch (error) {
       // The node is stopping, or has failed and said so.
       if (!signal.aborted && !(error instanceof UnavailableError)) throw error;
+    } finally {
+      // Another process may have the directory next.
+      await this.#values.end();
+      await this.#rounds.run(() => Promise.resolve());
     }
   }
 
@@ -142,6 +146,7 @@ export class SpaceKeeper {
     try {
       await this.#round(this.#signal);
     } catch (error) {
+      if (this.#signal.aborted) throw new UnavailableError("this node is stopping", { cause: error });
       if (!isOutOfSpace(error)) throw error;
       throw new BusyError("there is no room for a snapshot of the index now", { cause: error });
     }

@@ -1,7 +1,8 @@
 /**
  * What a node tells the cold tier about its own files, and lets it do with them. Rooms on one floor do not
  * know each other: the replica keeps these promises, the offload code relies on them. All of it is this
- * node's own business and needs no entry; the state alone says where verified copies are.
+ * node's own business and needs no entry; the state alone says where verified copies are. A node that closes
+ * waits for changes that are under way, and rejects what comes then with UnavailableError.
  */
 import type { SnapshotInfo } from "./snapshot-file.ts";
 

@@ -98,7 +98,7 @@ export const space: readonly Mutant[] = [
     name: "unfinished-files-stay",
     what: "each crash in the middle leaves a file that nothing will ever delete",
     file: "src/replica/local-values.ts",
-    find: "      await removeUnfinished(disk, files.directory);\n",
+    find: "    await removeUnfinished(disk, files.directory);\n",
     replace: "",
     killedBy: images,
   },

@@ -243,3 +243,30 @@ describe("verify", () => {
     expect(missing.lines.join("\n")).toMatch(/^DAMAGED .*0000000003.seg is missing/m);
   });
 });
+
+describe("a node that closes", () => {
+  test("waits for a segment that is being brought back, and begins nothing more", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    for (const id of [1, 2]) await world.offload(store, id);
+    await world.free(store, 1);
+    const gate = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    const recalling = store.node.local.recall(1, async (path) => {
+      await world.fetch(1, path);
+      await gate.promise;
+    });
+    void recalling.then(() => steps.push("recalled"));
+    const closing = store.node.close().then(() => steps.push("closed"));
+    await world.space.machine.clock.advance(5000);
+    expect(steps).toEqual([]);
+    expect(await world.space.outcome(store.node.local.free(2))).toBe("UnavailableError");
+    gate.resolve();
+    await world.space.run(closing);
+    expect(steps).toEqual(["recalled", "closed"]);
+    expect(await world.files()).toContain(world.nameOf(1));
+    const snapshot = store.node.local.withSnapshot(1e9, () => Promise.resolve());
+    expect(await world.space.outcome(snapshot)).toBe("UnavailableError");
+    expect(await world.space.outcome(store.node.local.seal())).toBe("UnavailableError");
+  });
+});
