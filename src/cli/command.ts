@@ -15,11 +15,21 @@ export interface CommandOption {
   readonly description: string;
 }
 
+/** One word that follows the command's name. */
+export interface CommandArgument {
+  /** As help writes it: `<bucket[/prefix]>`. */
+  readonly name: string;
+  /** To be written where it is missing. */
+  readonly example: string;
+}
+
 export interface CommandCall {
   /** What is left after the command's name and its own flags: flags of settings. */
   readonly argv: readonly string[];
   /** By name; a switch that is set says "true". */
   readonly options: ReadonlyMap<string, string>;
+  /** Empty for a command without one. */
+  readonly argument: string;
 }
 
 export interface Command {
@@ -28,6 +38,7 @@ export interface Command {
   /** More sentences for `help <command>`. */
   readonly details?: string;
   readonly options: readonly CommandOption[];
+  readonly argument?: CommandArgument;
   /** Help lists the flags of the settings, too. */
   readonly takesSettings: boolean;
   run(context: CliContext, call: CommandCall): Promise<number>;

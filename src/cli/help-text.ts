@@ -25,8 +25,10 @@ export function overview(): string {
 
 export function helpFor(command: Command): string {
   const flags = command.takesSettings ? " [--<setting>=<value> ...]" : "";
+  const name = command.argument === undefined ? command.name : `${command.name} ${command.argument.name}`;
+  const details = command.details === undefined ? "" : `${command.details}\n\n`;
   return [
-    `${sentence(command.summary)}\n\nUsage: thermocline ${command.name} [flags]${flags}\n\n`,
+    `${sentence(command.summary)}\n\n${details}Usage: thermocline ${name} [flags]${flags}\n\n`,
     alignedLines([...command.options, helpOption].map(optionRow)),
     command.takesSettings ? `\nSettings:\n${settings.flatMap(settingLines).join("")}` : "",
   ].join("");

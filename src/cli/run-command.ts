@@ -11,7 +11,7 @@ import { didYouMean } from "../config/nearest-name.ts";
 import { exitCodes } from "./cli-context.ts";
 import type { CliContext } from "./cli-context.ts";
 import { helpOption } from "./command.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandCall } from "./command.ts";
 import { commands } from "./commands.ts";
 import { helpFor, overview } from "./help-text.ts";
 import { takeOptions } from "./take-options.ts";
@@ -34,12 +34,24 @@ async function dispatch(context: CliContext, argv: readonly string[]): Promise<n
     return exitCodes.usage;
   }
   const { command, rest } = findCommand(argv);
-  const call = takeOptions(rest, [...command.options, helpOption]);
-  if (call.options.has("help")) return help(context, command.name.split(" "));
+  const taken = takeOptions(rest, [...command.options, helpOption]);
+  if (taken.options.has("help")) return help(context, command.name.split(" "));
+  const call = takeArgument(command, taken);
   const [extra] = command.takesSettings ? [] : call.argv;
   if (extra !== undefined)
     throw new UsageError(`${extra}: ${command.name} takes no such argument; remove it`);
   return command.run(context, call);
+}
+
+/** It comes before all flags, whose values it could not be told from. */
+function takeArgument(
+  { name, argument }: Command,
+  { argv, options }: Pick<CommandCall, "argv" | "options">,
+): CommandCall {
+  if (argument === undefined) return { argv, options, argument: "" };
+  const [first = ""] = argv;
+  if (first !== "" && !first.startsWith("-")) return { argv: argv.slice(1), options, argument: first };
+  throw new UsageError(`${name} needs ${argument.name} right behind it; write ${name} ${argument.example}`);
 }
 
 function help(context: CliContext, words: readonly string[]): number {

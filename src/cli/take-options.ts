@@ -8,7 +8,10 @@
 import type { CommandCall, CommandOption } from "./command.ts";
 import { UsageError } from "./usage-error.ts";
 
-export function takeOptions(argv: readonly string[], known: readonly CommandOption[]): CommandCall {
+export function takeOptions(
+  argv: readonly string[],
+  known: readonly CommandOption[],
+): Pick<CommandCall, "argv" | "options"> {
   const options = new Map<string, string>();
   const rest: string[] = [];
   for (let i = 0; i < argv.length; i++) {

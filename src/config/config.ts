@@ -360,6 +360,38 @@ export const configSchema = z.strictObject({
       status: "used",
     }),
   }),
+  cost: z.strictObject({
+    thousandWrites: setting(t.optional(t.price()), {
+      description: "what 1,000 requests that write or list: PUT, POST, COPY, LIST costs, in dollars",
+      defaultText: "0.005",
+      status: "used",
+    }),
+    thousandReads: setting(t.optional(t.price()), {
+      description: "what 1,000 requests that read: GET, HEAD costs, in dollars",
+      defaultText: "0.0004",
+      status: "used",
+    }),
+    thousandDeletes: setting(t.optional(t.price()), {
+      description: "what 1,000 deletions costs, in dollars",
+      defaultText: "0",
+      status: "used",
+    }),
+    gibMonth: setting(t.optional(t.price()), {
+      description: "what a GiB that lies there for a month costs, in dollars",
+      defaultText: "0.023, less above 50 TiB",
+      status: "used",
+    }),
+    gibIn: setting(t.optional(t.price()), {
+      description: "what a GiB that is sent there costs, in dollars",
+      defaultText: "0",
+      status: "used",
+    }),
+    gibOut: setting(t.optional(t.price()), {
+      description: "what a GiB that is read from there costs, in dollars",
+      defaultText: "0",
+      status: "used",
+    }),
+  }),
 });
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

@@ -100,6 +100,15 @@ export const integer = (bounds: Bounds = {}) =>
     return bounded(value, text, bounds, String);
   });
 
+/** Dollars. */
+export const price = () =>
+  textType("a price", (text) =>
+    parsedOr(
+      /^\d{1,6}(\.\d{1,12})?$/.test(text) ? Number(text) : undefined,
+      () => `${quote(text)} is not a price; write dollars such as 0.005`,
+    ),
+  );
+
 export const address = () =>
   textType("an address", (text) =>
     parsedOr(

@@ -1,12 +1,13 @@
 /** Signature Version 4, against the signing key that the S3 reference publishes for its examples. */
 import { createHash, createHmac } from "node:crypto";
 import { expect, test } from "vitest";
-import { signRequest } from "../../src/cli/sign-request.ts";
+import { queryText, signRequest } from "../../src/cli/sign-request.ts";
 
 const request = {
   method: "GET",
   host: "examplebucket.s3.amazonaws.com",
   path: "/",
+  query: "",
   region: "us-east-1",
   accessKey: "AKIAIOSFODNN7EXAMPLE",
   secretKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -40,9 +41,18 @@ test("another secret, path, region or time gives another signature", () => {
     request,
     { ...request, secretKey: "other-secret" },
     { ...request, path: "/x" },
+    { ...request, query: "a=1" },
+    { ...request, method: "POST" as const },
     { ...request, region: "eu-west-1" },
     { ...request, now: new Date("2013-05-24T00:00:01Z") },
   ];
   const signatures = variants.map((variant) => signRequest(variant)["authorization"]?.slice(-64));
   expect(new Set(signatures).size).toBe(variants.length);
+});
+
+test("a query is sorted and encoded as it is signed", () => {
+  expect(queryText({})).toBe("");
+  expect(queryText({ prefix: "a b/ü!'()*~", bucket: "photos" })).toBe(
+    "bucket=photos&prefix=a%20b%2F%C3%BC%21%27%28%29%2A~",
+  );
 });

@@ -37,7 +37,15 @@ const effects: Readonly<Record<string, Effect>> = {
   ...storeEffects,
 };
 
+const prices = { file: "test/cli/cost.test.ts", test: "tries out what stands on the command line" };
+
 const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {
+  "cost.thousandWrites": prices,
+  "cost.thousandReads": prices,
+  "cost.thousandDeletes": prices,
+  "cost.gibMonth": prices,
+  "cost.gibIn": prices,
+  "cost.gibOut": prices,
   "tls.certFile": {
     file: "test/scenario/tls.test.ts",
     test: "certificates that change are served to new connections, and open ones go on",

@@ -117,7 +117,7 @@ test("the admin API is served over https, and status insists on the settings' ce
       THERMOCLINE_ROOT_ACCESS_KEY: accessKeyId,
       THERMOCLINE_ROOT_SECRET_KEY: secretAccessKey,
     };
-    return await adminRequest(load({ argv, env }).config, "/-/status");
+    return await adminRequest(load({ argv, env }).config, { path: "/-/status" });
   };
   expect(await ask(at.paths.certFile, at.paths.keyFile)).toMatchObject({ kind: "answered" });
   const other = await ask(at.second.certFile, at.second.keyFile);

@@ -5,7 +5,7 @@
  * when nobody answers there, 1 when the server refuses. The table is the answer flattened: what the server
  * adds shows up here.
  */
-import { unreachable } from "../../base/assert.ts";
+import { endWith } from "../admin-answer.ts";
 import { adminRequest } from "../admin-request.ts";
 import { exitCodes } from "../cli-context.ts";
 import { outputOption } from "../command.ts";
@@ -20,23 +20,12 @@ export const status: Command = {
   takesSettings: true,
   run: async (context, call) => {
     const { config } = load(context, { argv: call.argv, command: "status" });
-    const answer = await adminRequest(config, "/-/status");
-    switch (answer.kind) {
-      case "unreachable":
-        context.writeError(`thermocline: ${answer.message}\n`);
-        return exitCodes.unreachable;
-      case "refused":
-        context.writeError(`thermocline: ${answer.message}\n`);
-        return exitCodes.failed;
-      case "answered": {
-        const asJson = call.options.get("output") === "json";
-        const text = asJson ? `${JSON.stringify(answer.body, undefined, 2)}\n` : statusTable(answer.body);
-        context.write(text);
-        return exitCodes.done;
-      }
-      default:
-        return unreachable(answer);
-    }
+    const answer = await adminRequest(config, { path: "/-/status" });
+    const asJson = call.options.get("output") === "json";
+    return endWith(context, answer, (body) => {
+      context.write(asJson ? `${JSON.stringify(body, undefined, 2)}\n` : statusTable(body));
+      return exitCodes.done;
+    });
   },
 };
 
