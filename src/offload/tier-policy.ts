@@ -151,7 +151,7 @@ export function freeVerdict(
 }
 
 /** Whether its copy in the bucket holds little that is live, and nobody needs it as it is. */
-function wantsRepack(segment: TierSegment, situation: TierSituation, settings: TierSettings): boolean {
+export function wantsRepack(segment: TierSegment, situation: TierSituation, settings: TierSettings): boolean {
   const { cold, liveBytes, lastIndex } = segment;
   if (cold === undefined || liveBytes === 0 || !isSparse(liveBytes, cold.bytes, settings)) return false;
   return lastIndex <= situation.floorIndex && lastIndex <= situation.coldSnapshotIndex;

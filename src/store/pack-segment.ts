@@ -21,7 +21,7 @@ import { UNFINISHED } from "./snapshot-files.ts";
 
 const WRITE_BYTES = 1024 * 1024;
 
-type Source = Piece & { readonly named: NamedBytes };
+export type LivePiece = Piece & { readonly named: NamedBytes };
 
 /** Returns the size of the new file. DamageError: a piece is not what it was, and everything stays. */
 export async function packSegment(
@@ -30,7 +30,7 @@ export async function packSegment(
   work: { readonly id: number; readonly pieces: readonly NamedBytes[]; readonly spend: Spend },
 ): Promise<number> {
   const { id, spend } = work;
-  const pieces = work.pieces.map(sourceOf).toSorted((a, b) => a.offset - b.offset);
+  const pieces = piecesInOrder(work.pieces);
   const path = files.path(id);
   const unfinished = path + UNFINISHED;
   try {
@@ -46,7 +46,12 @@ export async function packSegment(
   }
 }
 
-function sourceOf(named: NamedBytes): Source {
+/** Where they stand in the segment as it was written, the first of them first. */
+export function piecesInOrder(named: readonly NamedBytes[]): readonly LivePiece[] {
+  return named.map(pieceOf).toSorted((a, b) => a.offset - b.offset);
+}
+
+function pieceOf(named: NamedBytes): LivePiece {
   if (named.kind === "body") return { offset: named.offset, length: named.length, named };
   const { recordOffset, bodyStart, length } = named.extent;
   return { offset: recordOffset, length: recordBytes(bodyStart + length), named };
@@ -58,7 +63,7 @@ async function write(
   work: {
     readonly id: number;
     readonly files: SegmentFiles;
-    readonly pieces: readonly Source[];
+    readonly pieces: readonly LivePiece[];
     readonly spend: Spend;
   },
 ): Promise<number> {
@@ -90,7 +95,7 @@ async function copyPieces(
   work: {
     readonly files: SegmentFiles;
     readonly id: number;
-    readonly pieces: readonly Source[];
+    readonly pieces: readonly LivePiece[];
     readonly spend: Spend;
   },
 ): Promise<Written> {
@@ -119,16 +124,21 @@ async function copyPieces(
   return { bytes: written, check };
 }
 
-async function readPiece(file: DiskFile, { offset, length, named }: Source, path: string): Promise<Buffer> {
+async function readPiece(
+  file: DiskFile,
+  { offset, length, named }: LivePiece,
+  path: string,
+): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(length);
   const count = await file.read(bytes, offset);
-  if (count !== length || !isSound(bytes, named)) {
+  if (count !== length || !isSoundPiece(bytes, named)) {
     throw new DamageError(`${length} bytes at ${offset} in ${path} do not match their checksum`);
   }
   return bytes;
 }
 
-function isSound(bytes: Buffer, named: NamedBytes): boolean {
+/** Bodies by the check in the row that names them, chunks by those of their record, which is kept whole. */
+export function isSoundPiece(bytes: Buffer, named: NamedBytes): boolean {
   if (named.kind === "body") return crc32c(bytes) === named.crc32c;
   const header = readRecordHeader(bytes, 0);
   if (header === undefined || header.index !== named.index) return false;

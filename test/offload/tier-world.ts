@@ -124,6 +124,15 @@ export class TierWorld {
     this.#contents.set(key, bytes);
   }
 
+  async remove(store: TierStore, ...names: readonly string[]): Promise<void> {
+    await this.run(store.service.objects.deleteMany("b", names));
+    for (const key of names) this.#contents.delete(key);
+  }
+
+  contentOf(key: string): Buffer {
+    return this.#contents.get(key) ?? Buffer.alloc(0);
+  }
+
   /** Enough for so many sealed segments. */
   async fill(store: TierStore, segments: number, prefix = "key"): Promise<void> {
     const sealed = sealedSegments(store).length + segments;
