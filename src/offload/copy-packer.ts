@@ -143,7 +143,8 @@ export class CopyPacker {
       hash.update(bytes);
       body.push(bytes);
       pieces.push(piece);
-      if (pieces.length % PIECES_PER_STEP === 0 || bytes.length >= BYTES_PER_STEP) await clock.yieldToOthers();
+      if (pieces.length % PIECES_PER_STEP === 0 || bytes.length >= BYTES_PER_STEP)
+        await clock.yieldToOthers();
     }
     const table = encodePackedTable(pieces);
     const facts = { dataBytes, dataCheck, tableBytes: table.length, tableCheck: crc32c(table) };

@@ -82,7 +82,7 @@ export const space: readonly Mutant[] = [
     name: "rotten-piece-copied",
     what: "damage gets a place in a new segment, and a copy that was sound is thrown away with the old one",
     file: "src/store/pack-segment.ts",
-    find: "if (count !== length || !isSound(bytes, named)) {",
+    find: "if (count !== length || !isSoundPiece(bytes, named)) {",
     replace: "if (count !== length) {",
     killedBy: keeper,
   },

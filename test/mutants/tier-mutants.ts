@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const collector = ["test/offload/collector.test.ts"];
+const packer = ["test/offload/packer.test.ts"];
 const plan = ["test/offload/garbage-plan.test.ts", ...collector];
 
 export const tierMutants: readonly Mutant[] = [
@@ -60,5 +61,45 @@ export const tierMutants: readonly Mutant[] = [
     find: "else readings.set(key, reading);",
     replace: "",
     killedBy: collector,
+  },
+  {
+    name: "packed-above-a-snapshot",
+    what: "a restore finds bodies where it needs entries, and ends before the log does",
+    file: "src/offload/packer.ts",
+    find: "return lastOf(segment) <= Math.min(node.local.floorIndex, oldestSnapshotIndex());",
+    replace: "return lastOf(segment) <= Math.max(node.local.floorIndex, oldestSnapshotIndex.length);",
+    killedBy: packer,
+  },
+  {
+    name: "packed-above-the-floor",
+    what: "what this node still replays lies packed in the bucket",
+    file: "src/offload/packer.ts",
+    find: "return lastOf(segment) <= Math.min(node.local.floorIndex, oldestSnapshotIndex());",
+    replace: "return lastOf(segment) <= Math.max(node.local.floorIndex, oldestSnapshotIndex());",
+    killedBy: packer,
+  },
+  {
+    name: "damage-with-a-fresh-checksum",
+    what: "bytes that rotted in the bucket are packed, and are sound from then on",
+    file: "src/offload/copy-packer.ts",
+    find: "if (bytes.length !== piece.length || !isSoundPiece(bytes, piece.named)) {",
+    replace: "if (bytes.length !== piece.length) {",
+    killedBy: packer,
+  },
+  {
+    name: "packed-and-not-verified",
+    what: "the old copy is condemned for one that the bucket has not kept",
+    file: "src/offload/copy-packer.ts",
+    find: "    await verifyCopy(store, { ...stored, key, end }, { mode, clock, signal });\n",
+    replace: "    void [verifyCopy, stored, end, mode, clock];\n",
+    killedBy: packer,
+  },
+  {
+    name: "packed-by-forgotten-rows",
+    what: "a kind of row that nobody thought of loses its bytes when a copy is packed",
+    file: "src/offload/packer.ts",
+    find: "if (counted === liveBytes) return true;",
+    replace: "if (counted !== undefined) return true;",
+    killedBy: packer,
   },
 ];

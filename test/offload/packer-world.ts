@@ -18,6 +18,7 @@ export async function sparse(): Promise<Sparse> {
   const store = await world.openWithBucket();
   for (const round of [0, 1, 2]) {
     await world.write(store, `kept-${round}`, 1500);
+    await world.write(store, `also-${round}`, 500);
     await world.fill(store, 1, `doomed-${round}`);
   }
   await world.until(() => isUploaded(store));
