@@ -17,6 +17,10 @@ describe("a segment is given up", () => {
     expect(await world.files()).not.toContain(world.nameOf(1));
     expect(store.node.local.bytesOf(1)).toBe(0);
     expect(await world.free(store, 1)).toBe(false);
+    expect(await world.space.wrong(store)).toEqual([]);
+    world.cold.objects.clear();
+    expect(await world.space.outcome(world.space.find(store, "key-0"))).not.toBe("DamageError");
+    await expect(world.space.wrong(store)).rejects.toThrow("lies in the cold tier");
     await world.space.close(store);
   });
 

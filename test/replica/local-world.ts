@@ -13,7 +13,7 @@ export class LocalWorld {
     this.space = new SpaceWorld(smallSpace({ livePercentMin }));
     const { disk, clock } = this.space.machine;
     this.cold = new SimColdStore({ disk, clock });
-    this.space.options = { tier: this.tier };
+    this.space.options = { tier: this.tier, cold: this.cold };
   }
 
   keyOf(id: number): string {
@@ -31,20 +31,8 @@ export class LocalWorld {
     return store;
   }
 
-  /** Puts the file as it is, and has the state know. */
   async offload(store: SimStore, id: number): Promise<void> {
-    const { node } = store;
-    const key = this.keyOf(id);
-    const work = node.local.withFile(id, async ({ path, kind }) => {
-      const stored = await this.cold.putFile(key, path, { kind: kind === "packed" ? "packed" : "segment" });
-      return { kind, key, ...stored };
-    });
-    const copy = await this.space.run(work);
-    const row = node.state.segments.byId(id);
-    if (copy === undefined || row === undefined) throw new Error(`segment ${id} is not here`);
-    const { firstIndex, entries } = row;
-    const command = { kind: "segmentOffloaded", segmentId: id, firstIndex, entries, copy } as const;
-    await this.space.run(node.replica.propose(command));
+    await offloadTo(this, store, id);
   }
 
   free(store: SimStore, id: number): Promise<boolean> {
@@ -69,4 +57,27 @@ export class LocalWorld {
   nameOf(id: number): string {
     return `${String(id).padStart(10, "0")}.seg`;
   }
+}
+
+/** Puts the file as it is, and has the state know. */
+export async function offloadTo(
+  world: {
+    readonly cold: SimColdStore;
+    readonly keyOf: (id: number) => string;
+    readonly space: { readonly run: <Result>(work: Promise<Result>) => Promise<Result> };
+  },
+  { node }: Pick<SimStore, "node">,
+  id: number,
+): Promise<void> {
+  const key = world.keyOf(id);
+  const work = node.local.withFile(id, async ({ path, kind }) => {
+    const stored = await world.cold.putFile(key, path, { kind: kind === "packed" ? "packed" : "segment" });
+    return { kind, key, ...stored };
+  });
+  const copy = await world.space.run(work);
+  const row = node.state.segments.byId(id);
+  if (copy === undefined || row === undefined) throw new Error(`segment ${id} is not here`);
+  const { firstIndex, entries } = row;
+  const command = { kind: "segmentOffloaded", segmentId: id, firstIndex, entries, copy } as const;
+  await world.space.run(node.replica.propose(command));
 }

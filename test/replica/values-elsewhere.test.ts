@@ -3,15 +3,24 @@
  * its index is made again without them, and the read-only start takes them for what they are.
  */
 import { describe, expect, test } from "vitest";
+import { MemoryDisk } from "../../src/adapters/memory-disk.ts";
+import { MemoryIndex } from "../../src/adapters/memory-index-store.ts";
+import { MemorySpace } from "../../src/adapters/memory-space.ts";
 import { openSalvage } from "../../src/replica/salvage-node.ts";
 import type { SalvageNode } from "../../src/replica/salvage-node.ts";
+import { MEMORY_CAUTION } from "../../src/replica/space-policy.ts";
+import { StorageNode } from "../../src/replica/storage-node.ts";
+import { StoreService } from "../../src/service/store-service.ts";
 import { keys } from "../../src/state/keys.ts";
 import { markKey } from "../../src/store/flush-ring.ts";
+import { SimWorld } from "../crash/sim-world.ts";
+import { SimColdStore } from "../sim/sim-cold-store.ts";
 import { inPlaceScratch } from "../sim/in-place-scratch.ts";
 import { SimIndexStore } from "../sim/sim-index-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
-import { nodeOptions } from "../support/open-store.ts";
-import { LocalWorld } from "./local-world.ts";
+import { nodeOptions, testRoot } from "../support/open-store.ts";
+import { LocalWorld, offloadTo } from "./local-world.ts";
+import { smallSpace } from "./space-world.ts";
 
 async function giveUp(world: LocalWorld, store: SimStore, ids: readonly number[]): Promise<void> {
   for (const id of ids) await world.offload(store, id);
@@ -158,4 +167,40 @@ describe("the read-only start", () => {
       await world.space.run(node.close());
     },
   );
+});
+
+describe("a store in memory", () => {
+  test("gives segments up for their copies, gets the room, and reads them from there", async () => {
+    const machine = new SimWorld();
+    const { clock, random } = machine;
+    const room = new MemorySpace({ bytesMax: 8 * 1024 * 1024 });
+    const disk = new MemoryDisk(room);
+    const index = new MemoryIndex(room);
+    const cold = new SimColdStore({ disk, clock });
+    const options = {
+      segmentBytes: 64 * 1024,
+      space: smallSpace(),
+      caution: MEMORY_CAUTION,
+      cacheBytesMax: 1,
+    };
+    const open = StorageNode.open(
+      nodeOptions("data", { ...options, disk, clock, random, cold, openIndexStore: () => index.open() }),
+    );
+    const node = await clock.run(open);
+    const service = new StoreService(node, { root: testRoot, clock, random });
+    const store = { node, service, fatal: [] };
+    await clock.run(service.buckets.create({ name: "b", owner: "root", location: "" }));
+    const contents = new Map(Array.from({ length: 24 }, (_, at) => [`k${at}`, machine.bytes(20_000)]));
+    for (const [key, bytes] of contents) await clock.run(machine.put(store, key, bytes));
+    await clock.advance(3000);
+    for (let at = 0; at < 8; at++) await clock.run(machine.put(store, "other", machine.bytes(20_000)));
+    await clock.advance(3000);
+    const before = room.freeBytes;
+    const world = { cold, keyOf: (id: number) => `c/${id}.seg`, space: { run: clock.run.bind(clock) } };
+    for (const id of [1, 2, 3]) await offloadTo(world, store, id);
+    for (const id of [1, 2, 3]) expect(await clock.run(node.local.free(id))).toBe(true);
+    expect(room.freeBytes - before).toBeGreaterThan(150_000);
+    for (const [key, bytes] of contents) expect((await machine.get(store, key))?.equals(bytes)).toBe(true);
+    await clock.run(node.close());
+  });
 });
