@@ -12,6 +12,7 @@ import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import { modelMutants } from "./model-mutants.ts";
 import { coldReadMutants } from "./cold-read-mutants.ts";
+import { costMutants } from "./cost-mutants.ts";
 import { localMutants } from "./local-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
@@ -478,4 +479,5 @@ export const mutants: readonly Mutant[] = [
   ...surfaceMutants,
   ...tierMutants,
   ...localMutants,
+  ...costMutants,
 ];
