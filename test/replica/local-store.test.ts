@@ -105,6 +105,32 @@ describe("a segment is given up", () => {
   });
 });
 
+describe("on a disk that is nearly full", () => {
+  test("copies are told and condemned, segments given up, and writes are taken again", async () => {
+    const world = new LocalWorld();
+    const { space } = world;
+    const { disk, clock } = space.machine;
+    const store = await space.openWithBucket();
+    for (let at = 0; at < 300; at++) await space.write(store, `kept-${at}`);
+    await space.overwrite(store, 20, 8);
+    disk.capacityBytes = Math.ceil(disk.usedBytes * 1.06);
+    await clock.advance(1500);
+    expect(store.node.guard.refusal).toBe("allButDeletes");
+    const { replica, state, local } = store.node;
+    const below = state.segments.all.filter(({ firstIndex }) => firstIndex < local.floorIndex);
+    expect(below.length).toBeGreaterThan(10);
+    for (const { id } of below) await world.offload(store, id);
+    await space.run(replica.propose({ kind: "condemnCold", keys: ["c/l/tail/1/1-2"] }));
+    await space.run(replica.propose({ kind: "pardonCold", keys: ["c/l/tail/1/1-2"] }));
+    for (const { id } of below) expect(await world.free(store, id)).toBe(true);
+    await clock.advance(1500);
+    expect(store.node.guard.refusal).toBe("none");
+    await space.write(store, "new");
+    expect(await space.wrong(store)).toEqual([]);
+    await space.close(store);
+  });
+});
+
 describe("a segment comes back", () => {
   test("under its name, and every object in it is read from here", async () => {
     const world = new LocalWorld();
