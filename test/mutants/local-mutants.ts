@@ -119,4 +119,12 @@ export const localMutants: readonly Mutant[] = [
     replace: "const frees = commands.length > 0 && commands.every(freesSpace);",
     killedBy: sealing,
   },
+  {
+    name: "copies-refused-on-a-full-disk",
+    what: "a nearly full disk stays full: no entry may say that a segment has a copy",
+    file: "src/replica/replica.ts",
+    find: '    case "segmentOffloaded":\n',
+    replace: "",
+    killedBy: local,
+  },
 ];
