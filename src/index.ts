@@ -126,6 +126,7 @@ function refuseContradictions(options: ServerOptions): void {
   const isGiven = (name: string): boolean => settings[name] !== undefined;
   if (memory === true && isGiven("dataDir"))
     throw new TypeError("memory and settings.dataDir exclude each other");
+  if (memory === true && isGiven("cold")) throw new TypeError("memory and settings.cold exclude each other");
   if (memory !== true && memoryBytesMax !== undefined) throw new TypeError("memoryBytesMax is for memory");
   if (memoryBytesMax !== undefined && !(memoryBytesMax >= MEMORY_BYTES_MIN)) {
     throw new TypeError(`memoryBytesMax is a number from ${MEMORY_BYTES_MIN}`);
@@ -146,6 +147,8 @@ function memoryDefaults(options: ServerOptions): ConfigOptions {
   const inFlight = Math.min(Math.floor(bytesMax / 16), 256 * MIB);
   return {
     dataDir: "/memory",
+    // There is no directory that it could be a tier of.
+    cold: { url: "none" },
     // Bodies are in memory already: caching them saves checksums and nothing else.
     cacheBytes: "16MiB",
     limits: { bytesInFlightMax: `${inFlight}B` },

@@ -16,6 +16,7 @@ import type { Config } from "./config/config.ts";
 import { createEdge } from "./http/create-edge.ts";
 import type { S3Edge } from "./http/create-edge.ts";
 import type { Faults } from "./http/faults.ts";
+import type { ColdTier } from "./offload/cold-tier.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { Telemetry } from "./ports/telemetry.ts";
 import { READ_ONLY } from "./replica/salvage-report.ts";
@@ -26,6 +27,7 @@ import type { StorageNodeOptions } from "./replica/storage-node.ts";
 import { SEGMENT_BYTES_DEFAULT } from "./segment/cut.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
 import { StoreService } from "./service/store-service.ts";
+import type { ServerTier } from "./start-cold-tier.ts";
 
 /**
  * Threads of libuv's pool, shared out by semaphores (RULES.md R14); set in the environment by the entry
@@ -67,7 +69,12 @@ export type RunningServer = {
 };
 
 /** One store, and everything that knows it. */
-type World = { readonly node: ServingNode; readonly edge: S3Edge };
+type World = {
+  readonly node: ServingNode;
+  readonly edge: S3Edge;
+  /** Ends what the cold tier does, if there is one, and then the node. */
+  readonly close: () => Promise<void>;
+};
 
 type Parts = StartOptions & {
   readonly telemetry: CoreTelemetry;
@@ -82,7 +89,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const undo: (() => Promise<void>)[] = [async () => telemetry.close()];
   try {
     const world = await openWorld(config, parts);
-    undo.unshift(() => world.node.close());
+    undo.unshift(() => world.close());
     const { edge } = world;
     const leave: (() => void)[] = [];
     const tls = await tlsOf(config, parts);
@@ -154,7 +161,7 @@ class Server implements RunningServer {
     this.#leave = [next.edge.connectS3(this.s3.server), next.edge.connectAdmin(this.admin.server)];
     this.#world = next;
     const retired = this.#drained(old)
-      .then(() => old.node.close())
+      .then(() => old.close())
       .catch(this.#parts.onFatal)
       .then(() => void this.#retired.delete(old));
     this.#retired.set(old, retired);
@@ -191,7 +198,7 @@ class Server implements RunningServer {
     await this.#tls?.close();
     await this.s3.close();
     await this.admin.close();
-    await keptAlive(Promise.all([world.node.close(), ...this.#retired.values()]));
+    await keptAlive(Promise.all([world.close(), ...this.#retired.values()]));
     this.#parts.telemetry.close();
   }
 }
@@ -209,21 +216,27 @@ async function tlsOf({ tls }: Config, { logger }: Parts): Promise<TlsFiles | und
 
 async function openWorld(config: Config, parts: Parts): Promise<World> {
   const { logger, telemetry, onFatal, faults } = parts;
-  const forNode = { ...nodeOptions(config, { logger, telemetry, onFatal }), ...parts.openStorage() };
-  const opening = parts.salvage === true ? salvageNode(forNode) : StorageNode.open(forNode);
-  const node = await keptAlive<ServingNode>(opening);
+  const storage = parts.openStorage();
+  const serverTier = await coldTierOf(config, { ...parts, disk: storage.disk });
+  /** The last one first. */
+  const undo: (() => Promise<void>)[] = [async () => await serverTier?.close()];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0)) await step();
+  };
   try {
-    refuseWithoutTier(node);
+    const ports = { logger, telemetry, onFatal };
+    const forNode = { ...nodeOptions(config, ports), ...storage, ...serverTier?.forNode };
+    const { node, tier } = await openNode(forNode, { salvage: parts.salvage, serverTier, undo });
     const root = rootOf(config);
-    const service = new StoreService(node, { root, clock: systemClock, random: systemRandom });
+    const service = new StoreService(node, { root, clock: systemClock, random: systemRandom, tier });
     const { accounts = [], masterKey } = config;
     const rootSecretKey = root.secretKey;
     await service.settleAccounts({ accounts, masterKey, rootSecretKey }, { clock: systemClock, logger });
     await parts.prepare?.(service);
     const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal, faults });
-    return { node, edge };
+    return { node, edge, close };
   } catch (error) {
-    await node.close();
+    await close();
     throw error;
   }
 }
@@ -235,6 +248,39 @@ function refuseWithoutTier({ restored }: ServingNode): void {
     `this store was restored from ${restored.from}, where its bodies still are: it starts with that cold ` +
       "tier only (THERMOCLINE_COLD_URL)",
   );
+}
+
+/** Late: a server without a cold tier loads nothing of it. */
+async function coldTierOf(
+  config: Config,
+  ports: Pick<StorageNodeOptions, "disk" | "logger" | "onFatal">,
+): Promise<ServerTier | undefined> {
+  if (config.cold.url.kind === "none") return undefined;
+  const { ServerTier } = await import("./start-cold-tier.ts");
+  return await ServerTier.open(config, ports);
+}
+
+/** With the cold tier's loops, but where what is left is only read. */
+async function openNode(
+  options: StorageNodeOptions,
+  how: {
+    readonly salvage: boolean | undefined;
+    readonly serverTier: ServerTier | undefined;
+    readonly undo: (() => Promise<void>)[];
+  },
+): Promise<{ readonly node: ServingNode; readonly tier: ColdTier | undefined }> {
+  const { salvage = false, serverTier, undo } = how;
+  if (salvage) {
+    const node = await keptAlive(salvageNode(options));
+    undo.unshift(() => node.close());
+    return { node, tier: undefined };
+  }
+  const node = await keptAlive(StorageNode.open(options));
+  undo.unshift(() => node.close());
+  refuseWithoutTier(node);
+  const tier = await serverTier?.start(node);
+  if (tier !== undefined) undo.unshift(() => tier.close());
+  return { node, tier };
 }
 
 /** Late: nearly every server is a whole one. */

@@ -4,9 +4,10 @@
  * that, and says in one line what is wrong with it and how to mend it.
  */
 import type { Clock } from "../ports/clock.ts";
-import type { ColdStore, OnColdRequest } from "../ports/cold-store.ts";
+import type { ColdKind, ColdStore, OnColdRequest } from "../ports/cold-store.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
+import type { S3ColdOptions } from "./s3-cold-store.ts";
 
 /** The section `cold` of the configuration. */
 export type ColdSettings = {
@@ -19,6 +20,10 @@ export type ColdSettings = {
   readonly accessKey?: string | undefined;
   readonly secretKey?: string | undefined;
   readonly poolSize: number;
+  /** Of each kind of object; the bucket's own for those that are left out. */
+  readonly storageClass?: Partial<Readonly<Record<ColdKind, string>>> | undefined;
+  readonly sse?: "none" | "AES256" | "aws:kms" | undefined;
+  readonly sseKmsKeyId?: string | undefined;
 };
 
 export type ColdPorts = {
@@ -51,6 +56,14 @@ export async function openColdStore(
     region,
     credentials: isPairGiven ? { accessKeyId: accessKey, secretAccessKey: secretKey } : undefined,
     poolSize,
+    ...(settings.storageClass === undefined ? {} : { storageClasses: settings.storageClass }),
+    ...encryptionOf(settings),
     ...ports,
   });
+}
+
+function encryptionOf({ sse = "none", sseKmsKeyId: keyId }: ColdSettings): Pick<S3ColdOptions, "encryption"> {
+  if (sse === "none") return {};
+  if (sse === "AES256") return { encryption: { kind: sse } };
+  return { encryption: { kind: sse, keyId } };
 }

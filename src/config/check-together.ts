@@ -28,6 +28,7 @@ export function checkTogether(together: Together): readonly Problem[] {
     ...checkCluster(together),
     ...checkAccounts(together),
     ...checkSizes(together),
+    ...checkCold(together),
   ];
 }
 
@@ -138,4 +139,15 @@ function checkSizes(together: Together): readonly Problem[] {
   if (limits.batchBytesMax <= limits.bytesInFlightMax) return [];
   const message = "is more than limits.bytesInFlightMax, so no batch could fill up; lower it";
   return [problem(together, "limits.batchBytesMax", message)];
+}
+
+function checkCold(together: Together): readonly Problem[] {
+  const { cold } = together.config;
+  const problems: Problem[] = [];
+  if (cold.sseKmsKeyId !== undefined && cold.sse !== "aws:kms") {
+    problems.push(
+      problem(together, "cold.sseKmsKeyId", "is for cold.sse aws:kms only; set that too, or leave it out"),
+    );
+  }
+  return problems;
 }

@@ -136,12 +136,12 @@ export const configSchema = z.strictObject({
   recoveryPoint: setting(t.durationOrOff({ min: second, max: hour }), {
     description: "how much a loss of all nodes may cost; off: upload waits for tier.after",
     default: "10s",
-    status: "not used yet",
+    status: "used",
   }),
   hotBytesMax: setting(t.percentOrSize(), {
     description: "how much of the disk the hot tier may take",
     default: "80%",
-    status: "not used yet",
+    status: "used",
   }),
   s3: z.strictObject({
     addr: setting(t.address(), {
@@ -188,46 +188,92 @@ export const configSchema = z.strictObject({
       default: ({ command, dataDir }) =>
         command === "dev" ? `folder:${dataDir.replace(/\/$/, "")}/cold` : "none",
       defaultText: "none (dev: folder:<data>/cold)",
-      status: "not used yet",
+      status: "used",
     }),
     endpoint: setting(t.optional(t.httpUrl()), {
       description: "endpoint of the cold bucket, if it is not AWS",
       defaultText: "the SDK's own",
-      status: "not used yet",
+      status: "used",
     }),
     region: setting(t.optional(t.text("a region", { shape: /^[a-z0-9-]{1,63}$/, example: "eu-west-1" })), {
       description: "region of the cold bucket",
       defaultText: "the SDK's own",
-      status: "not used yet",
+      status: "used",
     }),
     accessKey: setting(t.optional(t.key("an access key", { min: 1, max: 1024 })), {
       description: "access key for the cold bucket",
       defaultText: "the SDK's own",
       fileVariant: true,
-      status: "not used yet",
+      status: "used",
     }),
     secretKey: setting(t.optional(t.key("a secret key", { min: 1, max: 1024 })), {
       description: "secret key for the cold bucket",
       defaultText: "the SDK's own",
       secret: true,
       fileVariant: true,
-      status: "not used yet",
+      status: "used",
     }),
     poolSize: setting(t.integer({ min: 1, max: 256 }), {
       description: "sockets to the cold bucket",
       default: "10",
-      status: "not used yet",
+      status: "used",
     }),
+    storageClass: setting(t.optional(t.storageClasses()), {
+      description:
+        "one class for segments and snapshots, or one for each kind: segment=STANDARD_IA,packed=STANDARD_IA",
+      defaultText: "the bucket's own",
+      status: "used",
+    }),
+    sse: setting(t.choice(["none", "AES256", "aws:kms"]), {
+      description: "what the bucket is asked to encrypt objects with",
+      default: "none",
+      status: "used",
+    }),
+    sseKmsKeyId: setting(
+      t.optional(t.text("a key id", { shape: /^[A-Za-z0-9:/_.-]{1,2048}$/, example: "alias/cold" })),
+      {
+        description: "key for cold.sse aws:kms",
+        defaultText: "the bucket's own",
+        status: "used",
+      },
+    ),
   }),
   tier: z.strictObject({
     after: setting(t.duration({ max: 3650 * day }), {
-      description: "age at which a segment cools when recoveryPoint is off",
+      description:
+        "age at which a segment may leave the disk; with recoveryPoint off also that of its upload",
       default: "1h",
-      status: "not used yet",
+      status: "used",
     }),
     verify: setting(t.choice(["auto", "full"]), {
       description: "how an upload is verified: checksum and footer, or read back in full",
       default: "auto",
+      status: "used",
+    }),
+    bytesPerSecondMax: setting(t.size({ min: 64 * KiB, max: 64 * GiB }), {
+      description: "what uploads and recalls may send and fetch per second, together",
+      default: "64MiB",
+      status: "used",
+    }),
+    requestsPerMinuteMax: setting(t.integer({ min: 6, max: 1_000_000 }), {
+      description: "requests that uploads and recalls may make per minute; reads of clients do not count",
+      default: "600",
+      status: "used",
+    }),
+    pins: setting(t.optional(t.keyPrefixes()), {
+      description:
+        "what stays on the disk, and comes back to it: bucket or bucket/prefix, separated by commas",
+      defaultText: "none",
+      status: "not used yet",
+    }),
+    restoreWindow: setting(t.duration({ max: 3650 * day }), {
+      description: "how long every moment stays restorable from the cold tier",
+      default: "7d",
+      status: "not used yet",
+    }),
+    grace: setting(t.duration({ min: minute, max: 365 * day }), {
+      description: "how long an object of the cold tier outlives the last restore point that needs it",
+      default: "24h",
       status: "not used yet",
     }),
   }),

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { parseAddress } from "./address.ts";
 import { parseColdUrl } from "./cold-url.ts";
+import { parseKeyPrefixes, parseStorageClasses } from "./tier-lists.ts";
 import { formatDuration, parseDuration } from "./parse-duration.ts";
 import { formatSize, parseSize } from "./parse-size.ts";
 import { parsePeers } from "./peers.ts";
@@ -180,6 +181,13 @@ export const coldUrl = () =>
       () => `${quote(value)} is not a cold tier; write s3://bucket/prefix, folder:/path or none`,
     ),
   );
+
+/** By kind of object. */
+export const storageClasses = () => textType("storage classes", (value) => parseStorageClasses(value));
+
+/** Buckets, and beginnings of keys in them. */
+export const keyPrefixes = () =>
+  textType("a list of buckets and prefixes", (value) => parseKeyPrefixes(value));
 
 export const peerList = () =>
   textType("a list of peers", (value) =>

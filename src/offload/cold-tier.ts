@@ -13,43 +13,24 @@ import { Offloader } from "./offloader.ts";
 import { Residence } from "./residence.ts";
 import { SegmentUploader } from "./segment-uploader.ts";
 import type { TierFront } from "./tier-front.ts";
-import type { TierState } from "./tier-health.ts";
 import { TierLoop } from "./tier-loop.ts";
+import { uploadedThrough } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 import { TierPace } from "./tier-pace.ts";
 import { TierPlanner } from "./tier-planner.ts";
 import { policySettings } from "./tier-settings.ts";
+import type { ColdTierSettings } from "./tier-settings.ts";
+import type { TierStatus } from "./tier-status.ts";
 
 export type ColdTierParts = {
   readonly front: TierFront;
+  readonly settings: ColdTierSettings;
   readonly node: TierNode;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A broken invariant: the process has to end. */
   readonly onFatal: (error: unknown) => void;
-};
-
-export type TierStatus = {
-  readonly state: TierState;
-  readonly reason?: string;
-  readonly place: string;
-  readonly lineage: string;
-  /** Of all segments that have a copy. */
-  readonly coldSegments: number;
-  readonly coldBytes: number;
-  /** Of those, the ones that are not on this disk. */
-  readonly coldOnlySegments: number;
-  readonly pendingSegments: number;
-  readonly pendingBytes: number;
-  /** Since the start. */
-  readonly uploadedSegments: number;
-  readonly uploadedBytes: number;
-  readonly freedSegments: number;
-  readonly recalledSegments: number;
-  /** What the disk holds above `hotBytesMax` although everything that may go has gone. */
-  readonly stuckBytes: number;
-  readonly lastUploadSecondsAgo?: number;
 };
 
 /** A place that is fine is not asked; one that was not is asked so often whether it is again. */
@@ -66,15 +47,15 @@ export class ColdTier {
 
   constructor(parts: ColdTierParts) {
     this.#parts = parts;
-    const { front, node, disk, clock, logger } = parts;
-    const { store, settings, health, heat } = front;
+    const { front, settings, node, disk, clock, logger } = parts;
+    const { store, health, heat } = front;
     const pace = new TierPace(clock, settings.budget);
     const common = { node, store, disk, clock, logger, health, pace };
     this.#planner = new TierPlanner({
       ...common,
       heat,
       isPinned: () => false,
-      coldSnapshotIndex: () => 0,
+      coldSnapshotIndex: () => this.#coldSnapshotIndex,
       settings: () =>
         policySettings(settings, { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() }),
     });
@@ -90,6 +71,12 @@ export class ColdTier {
       inOrder,
     });
     this.#residence = new Residence({ ...common, planner });
+    if (inOrder) front.follow(() => uploadedThrough(node.segments.all, this.#coldSnapshotIndex));
+  }
+
+  /** Of the newest restore point. */
+  get #coldSnapshotIndex(): number {
+    return 0;
   }
 
   start(): this {

@@ -15,7 +15,6 @@ import { WatchedColdStore } from "./watched-cold-store.ts";
 export class TierFront implements TierView {
   /** For everybody: it notices how the place is. */
   readonly store: ColdStore;
-  readonly settings: ColdTierSettings;
   readonly health: TierHealth;
   readonly heat = new SegmentHeat({ halfLifeMs: HEAT_HALF_LIFE_MS, segmentsMax: HEAT_SEGMENTS_MAX });
   readonly #clock: Clock;
@@ -23,12 +22,11 @@ export class TierFront implements TierView {
 
   constructor(
     store: ColdStore,
-    settings: ColdTierSettings,
+    settings: Pick<ColdTierSettings, "recoveryPointMs">,
     ports: { readonly clock: Clock; readonly logger: Logger },
   ) {
     this.health = new TierHealth(ports.logger, `nothing was heard yet of the cold tier ${store.place}`);
     this.store = new WatchedColdStore(store, this.health);
-    this.settings = settings;
     this.#clock = ports.clock;
     this.#uploadedThrough = () => (settings.recoveryPointMs === undefined ? Infinity : 0);
   }

@@ -44,3 +44,21 @@ export function chainBeforeAt(all: readonly SegmentEntry[], at: number): ChainVa
 export function isInBucket({ cold }: SegmentEntry): boolean {
   return cold?.kind === "verbatim";
 }
+
+/**
+ * The last segment up to which the bucket holds everything that a replay from this entry on needs: what is
+ * above it has to stay part of the log on this disk.
+ */
+export function uploadedThrough(all: readonly SegmentEntry[], snapshotIndex: number): number {
+  let through = 0;
+  let first = all.length;
+  while (first > 0 && lastOf(all[first - 1] as SegmentEntry) > snapshotIndex) first--;
+  // What is below was let go of by the snapshot, whether it is in the bucket or not.
+  if (first > 0) through = (all[first - 1] as SegmentEntry).id;
+  for (let at = first; at < all.length; at++) {
+    const segment = all[at] as SegmentEntry;
+    if (!segment.cut || !isInBucket(segment)) break;
+    through = segment.id;
+  }
+  return through;
+}

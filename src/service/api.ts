@@ -5,6 +5,7 @@
  * `DamageError` (bytes at rest do not match their checksum), `UnavailableError` (the node stopped itself).
  * Names and keys are checked by the caller; etags are without quotes.
  */
+import type { TierStatus } from "../offload/tier-status.ts";
 import type { Attributes, ChecksumAlgorithm, StoredChecksum } from "../state/attributes.ts";
 import type { WriteCondition } from "../state/command.ts";
 import type { UploadChecksum, Versioning } from "../state/rows.ts";
@@ -310,6 +311,8 @@ export type NodeStatus = {
   readonly clockSkewMs: number;
   /** Only of a node that was started with `--salvage` and reads what is left. */
   readonly salvage?: SalvageStatus;
+  /** Only where there is a cold tier. */
+  readonly tier?: TierStatus;
 };
 
 export type SalvageStatus = {

@@ -4,6 +4,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { Random } from "../ports/random.ts";
 import { READ_ONLY, reportLines } from "../replica/salvage-report.ts";
 import type { SalvageReport } from "../replica/salvage-report.ts";
+import type { TierStatus } from "../offload/tier-status.ts";
 import type { ServingNode } from "../replica/serving-node.ts";
 import { settleAccounts } from "./accounts.ts";
 import type { AccountSettings } from "./accounts.ts";
@@ -29,6 +30,7 @@ export class StoreService implements Service {
   readonly identities: Identities;
   readonly #node: ServingNode;
   readonly #random: Random;
+  readonly #tier: { readonly status: TierStatus } | undefined;
 
   constructor(
     node: ServingNode,
@@ -36,9 +38,11 @@ export class StoreService implements Service {
       readonly root: { readonly accessKey: string; readonly secretKey: string };
       readonly clock: Clock;
       readonly random: Random;
+      readonly tier?: { readonly status: TierStatus } | undefined;
     },
   ) {
     this.#node = node;
+    this.#tier = options.tier;
     this.#random = options.random;
     const { replica: log, index, reader, state } = node;
     const { buckets } = state;
@@ -95,6 +99,7 @@ export class StoreService implements Service {
       writesRefused: guard.refusal,
       clockSkewMs: logClock.skewMs,
       ...(salvage === undefined ? {} : { salvage: salvageStatus(salvage) }),
+      ...(this.#tier === undefined ? {} : { tier: this.#tier.status }),
     };
   }
 }

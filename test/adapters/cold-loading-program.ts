@@ -1,10 +1,12 @@
-/** Says after each step whether the SDK has been asked for; run by open-cold-store.test.ts. */
+/** Says after each step whether the SDK or the cold tier was asked for; run by open-cold-store.test.ts. */
 import { registerHooks } from "node:module";
 
 let isLoaded = false;
+let isTierLoaded = false;
 registerHooks({
   resolve: (specifier, context, next) => {
     if (specifier.startsWith("@aws-sdk/")) isLoaded = true;
+    if (specifier.endsWith("/start-cold-tier.ts")) isTierLoaded = true;
     return next(specifier, context);
   },
 });
@@ -12,7 +14,7 @@ registerHooks({
 const { createServer } = await import("../../src/index.ts");
 const server = await createServer({ memory: true });
 await server.close();
-const said: Record<string, boolean> = { server: isLoaded };
+const said: Record<string, boolean> = { server: isLoaded, tier: isTierLoaded };
 
 const { openColdStore } = await import("../../src/adapters/open-cold-store.ts");
 const { NodeDisk } = await import("../../src/adapters/node-disk.ts");

@@ -101,5 +101,6 @@ test("the SDK is loaded for a bucket, and neither for a server nor for a folder"
   const options = { cwd: directory.path, env: plainEnvironment(), timeoutMs: 25_000 };
   const { code, out, err } = await runProgram(process.execPath, [program], options);
   expect({ code, err }).toEqual({ code: 0, err: "" });
-  expect(JSON.parse(out.toString())).toEqual({ server: false, none: false, folder: false, bucket: true });
+  const neither = { server: false, tier: false };
+  expect(JSON.parse(out.toString())).toEqual({ ...neither, none: false, folder: false, bucket: true });
 });

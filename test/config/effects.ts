@@ -10,6 +10,7 @@ import { expect } from "vitest";
 import { load } from "./load.ts";
 import { serverEffects } from "./server-effects.ts";
 import { storeEffects } from "./store-effects.ts";
+import { tierEffects } from "./tier-effects.ts";
 
 /** Fails, as a test fails, when the setting has no effect. */
 type Effect = () => void | Promise<void>;
@@ -35,7 +36,10 @@ const effects: Readonly<Record<string, Effect>> = {
   },
   ...serverEffects,
   ...storeEffects,
+  ...tierEffects,
 };
+
+const wire = "bucket, prefix, endpoint, keys and pool reach the wire, the secret by its file";
 
 const prices = { file: "test/cli/cost.test.ts", test: "tries out what stands on the command line" };
 
@@ -46,6 +50,8 @@ const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {
   "cost.gibMonth": prices,
   "cost.gibIn": prices,
   "cost.gibOut": prices,
+  "cold.secretKey": { file: "test/adapters/open-cold-store.test.ts", test: wire },
+  "cold.poolSize": { file: "test/adapters/open-cold-store.test.ts", test: wire },
   "tls.certFile": {
     file: "test/scenario/tls.test.ts",
     test: "certificates that change are served to new connections, and open ones go on",

@@ -387,7 +387,7 @@ describe("what is shown", () => {
       origin: "flag",
       from: "--cold-url",
       unit: "a cold tier URL",
-      status: "not used yet",
+      status: "used",
     });
     expect(rows.find(({ name }) => name === "cacheBytes")).toMatchObject({
       from: "t.yaml:1 (cacheBytes)",
@@ -398,8 +398,8 @@ describe("what is shown", () => {
 
 describe("warnings", () => {
   test("a setting that nothing uses yet is accepted and said so", () => {
-    expect(load({ env: { THERMOCLINE_TIER_AFTER: "2h" } }).warnings).toEqual([
-      "THERMOCLINE_TIER_AFTER: accepted, but not used yet",
+    expect(load({ env: { THERMOCLINE_PEER_ADDR: "127.0.0.1:9" } }).warnings).toEqual([
+      "THERMOCLINE_PEER_ADDR: accepted, but not used yet",
     ]);
   });
 

@@ -4,11 +4,11 @@
  */
 import { ColdTier } from "../../src/offload/cold-tier.ts";
 import { TierFront } from "../../src/offload/tier-front.ts";
-import type { TierNode } from "../../src/offload/tier-node.ts";
 import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
 import type { StorageNode, StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import { verifyStore } from "../../src/replica/verify-store.ts";
+import { tierNodeOf } from "../../src/start-cold-tier.ts";
 import { SimWorld } from "../crash/sim-world.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
 import { inPlaceScratch } from "../sim/in-place-scratch.ts";
@@ -81,7 +81,7 @@ export class TierWorld {
     });
     const node = tierNodeOf(store.node);
     const onFatal = (error: unknown): void => void store.fatal.push(error);
-    const tier = new ColdTier({ front, node, disk, clock, logger, onFatal }).start();
+    const tier = new ColdTier({ front, settings, node, disk, clock, logger, onFatal }).start();
     return { ...store, tier };
   }
 
@@ -175,17 +175,4 @@ export function sealedSegments({
 
 export function isUploaded(store: SimStore): boolean {
   return sealedSegments(store).every(({ cold }) => cold !== undefined);
-}
-
-export function tierNodeOf(node: StorageNode): TierNode {
-  const { clusterId: cluster, lineage } = node.node;
-  return {
-    place: { cluster, lineage },
-    incarnation: node.incarnation,
-    segments: node.state.segments,
-    local: node.local,
-    logTimeMs: () => node.logClock.nowMs(),
-    freeBytes: () => node.guard.freeBytes,
-    propose: (command) => node.replica.propose(command),
-  };
 }

@@ -27,7 +27,11 @@ const floors: ReadonlyMap<string, number> = new Map([
 /** Stand outside the floors: what each may import beside its own room. */
 const composers: ReadonlyMap<string, readonly string[]> = new Map([
   ["config", ["base"]],
-  ["start-server.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
+  ["start-cold-tier.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
+  [
+    "start-server.ts",
+    ["config", "start-cold-tier.ts", ...[...floors.keys()].filter((room) => room !== "console")],
+  ],
   ["restore-store.ts", ["config", ...[...floors.keys()].filter((room) => room !== "console")]],
   [
     "main.ts",
