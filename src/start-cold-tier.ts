@@ -48,8 +48,9 @@ export class ServerTier {
     return new ServerTier(config, ports, front);
   }
 
-  get forNode(): Pick<StorageNodeOptions, "tier"> {
-    return { tier: this.#front };
+  get forNode(): Pick<StorageNodeOptions, "tier" | "cold" | "watch"> {
+    const { store, watch } = this.#front;
+    return { tier: this.#front, cold: store, watch };
   }
 
   /** Once the node leads. */

@@ -71,6 +71,7 @@ export class ColdTier {
       inOrder,
     });
     this.#residence = new Residence({ ...common, planner });
+    front.mendWith((id) => this.#residence.mend(id));
     if (inOrder) front.follow(() => uploadedThrough(node.segments.all, this.#coldSnapshotIndex));
   }
 
@@ -119,6 +120,16 @@ export class ColdTier {
       if (health.state === "degraded") await store.check({ signal });
       return CHECK_EVERY_MS;
     }, signal);
+  }
+
+  /** Brings these segments back; how many of them came. Rejects with errors of the port. */
+  async recall(ids: readonly number[], { signal }: { readonly signal: AbortSignal }): Promise<number> {
+    let recalled = 0;
+    for (const id of ids) {
+      signal.throwIfAborted();
+      if (await this.#residence.recall(id, signal)) recalled++;
+    }
+    return recalled;
   }
 
   get status(): TierStatus {

@@ -32,6 +32,7 @@ export class Residence {
   readonly #parts: ResidenceParts;
   /** Those that could not be brought back, with when to try again. */
   readonly #failed = new Map<number, number>();
+  readonly #damaged = new Set<number>();
   #counts: ResidenceCounts = { freed: 0, recalled: 0 };
   #stuckBytes = 0;
 
@@ -49,9 +50,15 @@ export class Residence {
     return this.#stuckBytes;
   }
 
+  /** A read met damage in its file here, and had its bytes from the copy: so shall all others. */
+  mend(id: number): void {
+    this.#damaged.add(id);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     await new TierLoop("free and recall", this.#parts).run(async () => {
+      await this.#mendAll(signal);
       const startMs = clock.monotonicMs();
       const plan = await this.#parts.planner.plan();
       const planMs = clock.monotonicMs() - startMs;
@@ -63,6 +70,18 @@ export class Residence {
       for (const id of plan.recalls) await this.#recallIfDue(id, signal);
       return LOOK_EVERY_MS + planMs * REST_FACTOR;
     }, signal);
+  }
+
+  /** The damaged file goes, and the copy comes in its place; above the floor the file is part of the log. */
+  async #mendAll(signal: AbortSignal): Promise<void> {
+    for (const id of [...this.#damaged]) {
+      this.#damaged.delete(id);
+      if (!(await this.free(id))) continue;
+      this.#parts.logger.warn("a segment was damaged on this disk; its copy takes its place", {
+        segment: id,
+      });
+      await this.#recallIfDue(id, signal);
+    }
   }
 
   /** Whether its file is gone now. */

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { TierView } from "../store/local-segments.ts";
+import type { ReadWatch } from "../store/record-reader.ts";
 import { SegmentHeat } from "./heat.ts";
 import { TierHealth } from "./tier-health.ts";
 import { HEAT_HALF_LIFE_MS, HEAT_SEGMENTS_MAX } from "./tier-settings.ts";
@@ -19,6 +20,7 @@ export class TierFront implements TierView {
   readonly heat = new SegmentHeat({ halfLifeMs: HEAT_HALF_LIFE_MS, segmentsMax: HEAT_SEGMENTS_MAX });
   readonly #clock: Clock;
   #uploadedThrough: () => number;
+  #onDamaged: (segmentId: number) => void = () => undefined;
 
   constructor(
     store: ColdStore,
@@ -40,8 +42,16 @@ export class TierFront implements TierView {
     this.#uploadedThrough = uploadedThrough;
   }
 
-  /** A body was read out of this segment, wherever it lies. */
-  readonly touch = (segmentId: number): void => {
+  get watch(): ReadWatch {
+    return { onRead: this.#touch, onDamaged: (segmentId) => this.#onDamaged(segmentId) };
+  }
+
+  /** From now on; what was met before is met again. */
+  mendWith(onDamaged: (segmentId: number) => void): void {
+    this.#onDamaged = onDamaged;
+  }
+
+  readonly #touch = (segmentId: number): void => {
     this.heat.touch(segmentId, this.#clock.monotonicMs());
   };
 }

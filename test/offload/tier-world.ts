@@ -77,6 +77,8 @@ export class TierWorld {
         livePercentMin: 0,
       }),
       tier: front,
+      cold: front.store,
+      watch: front.watch,
       ...this.options,
     });
     const node = tierNodeOf(store.node);
