@@ -219,8 +219,7 @@ export const configSchema = z.strictObject({
       status: "used",
     }),
     storageClass: setting(t.optional(t.storageClasses()), {
-      description:
-        "one class for segments and snapshots, or one for each kind: segment=STANDARD_IA,packed=STANDARD_IA",
+      description: "one class for all that lasts, or one for each kind: segment=STANDARD_IA,tail=STANDARD",
       defaultText: "the bucket's own",
       status: "used",
     }),
@@ -256,13 +255,12 @@ export const configSchema = z.strictObject({
       status: "used",
     }),
     requestsPerMinuteMax: setting(t.integer({ min: 6, max: 1_000_000 }), {
-      description: "requests that uploads and recalls may make per minute; reads of clients do not count",
+      description: "requests that uploads and recalls may make per minute; reads of clients are beside them",
       default: "600",
       status: "used",
     }),
     pins: setting(t.optional(t.keyPrefixes()), {
-      description:
-        "what stays on the disk, and comes back to it: bucket or bucket/prefix, separated by commas",
+      description: "what is to stay on the disk: buckets, or bucket/prefix, separated by commas",
       defaultText: "none",
       status: "not used yet",
     }),

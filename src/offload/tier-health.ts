@@ -34,6 +34,7 @@ export type TierState = "ok" | "degraded";
 export class TierHealth {
   readonly #logger: Logger;
   readonly #reasons = new Map<TroubleName, string>();
+  readonly #unreached: string;
   #toldReason: string | undefined;
 
   /** Nobody has asked the place yet: that is said, and is no news. */
@@ -41,6 +42,7 @@ export class TierHealth {
     this.#logger = logger;
     this.#reasons.set("unreached", unreached);
     this.#toldReason = unreached;
+    this.#unreached = unreached;
   }
 
   get state(): TierState {
@@ -80,8 +82,11 @@ export class TierHealth {
   #tell(): void {
     const { reason } = this;
     if (reason === this.#toldReason) return;
+    const before = this.#toldReason;
     this.#toldReason = reason;
-    if (reason === undefined) this.#logger.info("the cold tier works");
-    else this.#logger.warn("the cold tier is degraded", { reason });
+    // That it works from the start is what everybody expects.
+    if (reason === undefined) {
+      if (before !== this.#unreached) this.#logger.info("the cold tier works again");
+    } else this.#logger.warn("the cold tier is degraded", { reason });
   }
 }

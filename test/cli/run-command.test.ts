@@ -27,7 +27,7 @@ describe("help", () => {
       const spelling = setting.fileVariant === true ? `${setting.flag}[-file] <` : `${setting.flag} <`;
       expect(out).toContain(setting.sources.includes("flag") ? spelling : `${setting.name}:`);
     }
-    expect(out).toContain("--cold-url <a cold tier URL> (not used yet)");
+    expect(out).toContain("--peer-addr <an address> (not used yet)");
   });
 
   test("config show has help of its own", async () => {
@@ -128,9 +128,9 @@ describe("dev and server", () => {
   });
 
   test("warnings go to standard error", async () => {
-    const { err, exitCode } = await run(["dev", "--tier-after=2h"]);
+    const { err, exitCode } = await run(["dev", "--peer-addr=127.0.0.1:9"]);
     expect({ err, exitCode }).toEqual({
-      err: "thermocline: warning: --tier-after: accepted, but not used yet\n",
+      err: "thermocline: warning: --peer-addr: accepted, but not used yet\n",
       exitCode: 0,
     });
   });
@@ -157,7 +157,7 @@ describe("config", () => {
     expect(exitCode).toBe(0);
     expect(out).toMatch(/^region +eu-west-1 +--region$/m);
     expect(out).toMatch(/^s3\.addr +127\.0\.0\.1:9000 +default$/m);
-    expect(out).toMatch(/^tier\.after +1h +default +not used yet$/m);
+    expect(out).toMatch(/^peer\.addr +127\.0\.0\.1:9002 +default +not used yet$/m);
     expect(out).toMatch(/^rootSecretKey +\*{8} +THERMOCLINE_ROOT_SECRET_KEY$/m);
     expect(out).not.toContain("very-secret");
   });
