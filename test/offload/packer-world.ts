@@ -7,7 +7,8 @@ import type { PackerParts } from "../../src/offload/packer.ts";
 import { TierHealth } from "../../src/offload/tier-health.ts";
 import { TierPace } from "../../src/offload/tier-pace.ts";
 import { garbageSettings } from "./garbage-world.ts";
-import { TierWorld, isUploaded, sealedSegments, tierNodeOf } from "./tier-world.ts";
+import { tierNodeOf } from "../../src/start-cold-tier.ts";
+import { TierWorld, isUploaded, sealedSegments } from "./tier-world.ts";
 import type { TierStore } from "./tier-world.ts";
 
 export type Sparse = { readonly world: TierWorld; readonly store: TierStore };

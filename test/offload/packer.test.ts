@@ -4,7 +4,8 @@ import { keys } from "../../src/state/keys.ts";
 import { windowsOver } from "../../src/offload/cold-pieces.ts";
 import { wrongCopies } from "./check-copies.ts";
 import { lastOfThird, packerOf, sparse } from "./packer-world.ts";
-import { sealedSegments, tierNodeOf } from "./tier-world.ts";
+import { tierNodeOf } from "../../src/start-cold-tier.ts";
+import { sealedSegments } from "./tier-world.ts";
 import type { TierStore } from "./tier-world.ts";
 
 const { signal } = new AbortController();

@@ -6,7 +6,8 @@ import { collectorOver, packerOf, sparse } from "./packer-world.ts";
 import type { Sparse } from "./packer-world.ts";
 import { coldPort, crashEverywhere, diskPort, logPort } from "./port-crashes.ts";
 import type { Ports } from "./port-crashes.ts";
-import { sealedSegments, tierNodeOf } from "./tier-world.ts";
+import { tierNodeOf } from "../../src/start-cold-tier.ts";
+import { sealedSegments } from "./tier-world.ts";
 
 const { signal } = new AbortController();
 
