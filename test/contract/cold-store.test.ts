@@ -1,11 +1,9 @@
 /**
  * The contract of the cold tier: the folder, any S3 API (a second Thermocline; MinIO too where the variable
- * MINIO_BINARY names its program), and the simulated one. S3 worlds share a server and have a prefix each.
+ * MINIO_BINARY names its program; in a container it is always tested, by test/docker), and the simulated one.
  */
-import { afterAll } from "vitest";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { FolderColdStore } from "../../src/adapters/folder-cold-store.ts";
-import { S3ColdStore } from "../../src/adapters/s3-cold-store.ts";
 import { systemClock } from "../../src/adapters/system-clock.ts";
 import { systemRandom } from "../../src/adapters/system-random.ts";
 import { createServer } from "../../src/index.ts";
@@ -14,7 +12,7 @@ import type { BucketServer } from "../support/minio-server.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
 import { SimColdStore } from "../sim/sim-cold-store.ts";
 import { coldStoreContract } from "./cold-store-contract.ts";
-import type { ColdWorld } from "./cold-store-contract.ts";
+import { once, s3Worlds } from "./s3-worlds.ts";
 
 const ports = { disk: new NodeDisk(), clock: systemClock, random: systemRandom };
 
@@ -34,29 +32,6 @@ coldStoreContract("SimColdStore", async () => {
   const store = new SimColdStore({ disk: ports.disk, clock: systemClock });
   return { store, directory: directory.path, [Symbol.asyncDispose]: directory[Symbol.asyncDispose] };
 });
-
-/** Every other world has no prefix's slash to lean on: `w1` and `w10` must not see each other. */
-function s3Worlds(server: () => Promise<BucketServer>): () => Promise<ColdWorld> {
-  let worlds = 0;
-  return async () => {
-    const { endpoint, credentials, bucket } = await server();
-    const directory = await temporaryDirectory();
-    const prefix = `w${++worlds}`;
-    const how = { poolSize: 6, keepsChecksums: worlds % 2 === 0, ...ports };
-    const store = new S3ColdStore({ bucket, prefix, endpoint, credentials, ...how });
-    const end = async (): Promise<void> => {
-      await store.close();
-      await directory[Symbol.asyncDispose]();
-    };
-    return { store, directory: directory.path, [Symbol.asyncDispose]: end };
-  };
-}
-
-function once(start: () => Promise<BucketServer>): () => Promise<BucketServer> {
-  let running: Promise<BucketServer> | undefined;
-  afterAll(async () => await (await running)?.[Symbol.asyncDispose]());
-  return () => (running ??= start());
-}
 
 async function startThermocline(): Promise<BucketServer> {
   const server = await createServer({ memory: true, buckets: ["cold"] });

@@ -45,7 +45,7 @@ export async function startMinio(program: string): Promise<BucketServer> {
 }
 
 /** Repeats until the server is up. */
-async function makeBucket(server: Omit<BucketServer, typeof Symbol.asyncDispose>): Promise<void> {
+export async function makeBucket(server: Omit<BucketServer, typeof Symbol.asyncDispose>): Promise<void> {
   const { endpoint, credentials, bucket } = server;
   const client = new S3Client({
     endpoint,
@@ -67,7 +67,7 @@ async function makeBucket(server: Omit<BucketServer, typeof Symbol.asyncDispose>
   client.destroy();
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
