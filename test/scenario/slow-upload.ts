@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { credentials } from "./server-process.ts";
+import { credentials as devPair } from "./server-process.ts";
 
 export const UPLOAD_BYTES = 4 * 1024 * 1024;
 const TARGET = { Bucket: "slow-uploads", Key: "slow" };
@@ -16,18 +16,20 @@ export type SlowUpload = AsyncDisposable & {
   lengthAt(endpoint: string): Promise<number | undefined>;
 };
 
-function clientOf(endpoint: string): S3Client {
+type Pair = { readonly accessKey: string; readonly secretKey: string };
+
+function clientOf(endpoint: string, { accessKey, secretKey }: Pair): S3Client {
   return new S3Client({
     endpoint,
     region: "us-east-1",
     forcePathStyle: true,
     maxAttempts: 1,
-    credentials: { accessKeyId: credentials.accessKey, secretAccessKey: credentials.secretKey },
+    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
   });
 }
 
-export async function halfAnUpload(endpoint: string): Promise<SlowUpload> {
-  const client = clientOf(endpoint);
+export async function halfAnUpload(endpoint: string, pair: Pair = devPair): Promise<SlowUpload> {
+  const client = clientOf(endpoint, pair);
   await client.send(new CreateBucketCommand({ Bucket: TARGET.Bucket }));
   const body = new PassThrough();
   const outcome = client.send(new PutObjectCommand({ ...TARGET, Body: body, ContentLength: UPLOAD_BYTES }));
@@ -43,7 +45,7 @@ export async function halfAnUpload(endpoint: string): Promise<SlowUpload> {
       await outcome;
     },
     lengthAt: async (other) => {
-      const reader = clientOf(other);
+      const reader = clientOf(other, pair);
       const { ContentLength } = await reader.send(new HeadObjectCommand(TARGET));
       reader.destroy();
       return ContentLength;
