@@ -94,4 +94,20 @@ export const costMutants: readonly Mutant[] = [
     replace: "run.terms === terms",
     killedBy: admin,
   },
+  {
+    name: "appended-pieces-not-recalled",
+    what: "what was appended to an object stays in the bucket after `tier recall`, and unpinned",
+    file: "src/offload/key-segments.ts",
+    find: "return await this.#followParts(body.listId);",
+    replace: "return;",
+    killedBy: ["test/offload/key-segments.test.ts"],
+  },
+  {
+    name: "older-versions-not-recalled",
+    what: "older versions stay in the bucket after `tier recall`",
+    file: "src/offload/key-segments.ts",
+    find: "for (const start of [keys.objectPrefix(bucketId), keys.versionPrefix(bucketId)]) {",
+    replace: "for (const start of [keys.objectPrefix(bucketId)]) {",
+    killedBy: ["test/offload/key-segments.test.ts"],
+  },
 ];
