@@ -114,11 +114,13 @@ export class BucketReader {
     const manifests = this.#someManifests(this.#manifests.takeAsked());
     const tails = this.#tails.takeAsked();
     const ends = this.#segmentEnds.takeAsked().filter((key) => lastOf(key) >= firstEntry);
-    await inTurns(manifests, async (key) => this.#manifests.set(key, await this.#readManifest(key)));
+    await inTurns(manifests, async (key) =>
+      this.#manifests.set(key, await twice(() => this.#readManifest(key))),
+    );
     // Their tails and segments are asked for again, if they are still wanted then.
     if (manifests.length > 0) return true;
-    await inTurns(tails, async (key) => this.#tails.set(key, await this.#readTail(key)));
-    await inTurns(ends, async (key) => this.#segmentEnds.set(key, await this.#readEnds(key)));
+    await inTurns(tails, async (key) => this.#tails.set(key, await twice(() => this.#readTail(key))));
+    await inTurns(ends, async (key) => this.#segmentEnds.set(key, await twice(() => this.#readEnds(key))));
     return tails.length + ends.length > 0;
   }
 
@@ -176,6 +178,14 @@ export class BucketReader {
       return damaged;
     }
   }
+}
+
+/** What came wrong over the line is right the second time. */
+async function twice<Reading extends { readonly kind: string }>(
+  read: () => Promise<Reading>,
+): Promise<Reading> {
+  const reading = await read();
+  return reading.kind === "damaged" ? await read() : reading;
 }
 
 /** The last entry of a segment by its name. */

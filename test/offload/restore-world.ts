@@ -25,6 +25,7 @@ import { SimWorld } from "../crash/sim-world.ts";
 import { SimColdStore } from "../sim/sim-cold-store.ts";
 import type { SimColdObject } from "../sim/sim-cold-store.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
+import { contentsOf, load } from "./restore-load.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 import { silentLogger, spaceSettings } from "../support/open-store.ts";
@@ -54,23 +55,25 @@ export class RestoreWorld {
   }
 
   async open(disk: SimDisk = this.oldDisk, changes: Partial<StorageNodeOptions> = {}): Promise<SimStore> {
+    return await this.run(this.openSoon(disk, changes));
+  }
+
+  openSoon(disk: SimDisk, changes: Partial<StorageNodeOptions> = {}): Promise<SimStore> {
     const { clock, random } = this.machine;
-    return await this.run(
-      openSimStore(
-        { disk, clock, random },
-        {
-          segmentBytes: SEGMENT_BYTES,
-          space: spaceSettings({
-            snapshotEntriesMin: 20,
-            entriesKept: 5,
-            snapshotLogBytes: 4 * SEGMENT_BYTES,
-            livePercentMin: 0,
-          }),
-          cold: this.coldOn(disk),
-          ...this.options,
-          ...changes,
-        },
-      ),
+    return openSimStore(
+      { disk, clock, random },
+      {
+        segmentBytes: SEGMENT_BYTES,
+        space: spaceSettings({
+          snapshotEntriesMin: 20,
+          entriesKept: 5,
+          snapshotLogBytes: 4 * SEGMENT_BYTES,
+          livePercentMin: 0,
+        }),
+        cold: this.coldOn(disk),
+        ...this.options,
+        ...changes,
+      },
     );
   }
 
@@ -107,35 +110,59 @@ export class RestoreWorld {
     });
   }
 
-  /** What the first start does before it serves. */
-  async begin(store: SimStore, disk: SimDisk, changes: { readonly cold?: ColdStore } = {}): Promise<void> {
+  /** What the first start does before it serves; nothing if that was done. */
+  async begin(store: SimStore, disk: SimDisk): Promise<void> {
+    await this.run(this.beginSoon(store, disk));
+  }
+
+  async beginSoon(
+    store: SimStore,
+    disk: SimDisk,
+    changes: { readonly cold?: ColdStore } = {},
+  ): Promise<void> {
     const { node } = store;
-    if (node.restored === undefined) throw new Error("nothing was restored");
-    const bucket = new Bucket(this, store, disk);
-    await this.run(
-      beginLineage({
-        restored: node.restored,
-        directory: SIM_DIRECTORY,
-        disk,
-        store: changes.cold ?? this.coldOn(disk),
-        place: placeOf(node),
-        replica: node.replica,
-        segments: node.state.segments,
-        lineageRow: () => lineageRow(node),
-        local: node.local,
-        writeManifest: () => bucket.everything(),
-        logger: silentLogger,
-      }),
-    );
+    if (node.restored === undefined) return;
+    const bucket = new Bucket(this, store, disk, changes.cold);
+    await beginLineage({
+      restored: node.restored,
+      directory: SIM_DIRECTORY,
+      disk,
+      store: changes.cold ?? this.coldOn(disk),
+      place: placeOf(node),
+      replica: node.replica,
+      segments: node.state.segments,
+      lineageRow: () => lineageRow(node),
+      local: node.local,
+      writeManifest: () => bucket.everything(),
+      logger: silentLogger,
+    });
   }
 
   /** Restored onto a fresh disk and started; the old one may still be open. */
-  async revived(wish: RestoreWish = NEWEST): Promise<{ readonly store: SimStore; readonly disk: SimDisk }> {
+  async revived(
+    wish: RestoreWish = NEWEST,
+    changes: Partial<RestoreOptions> = {},
+  ): Promise<{ readonly store: SimStore; readonly disk: SimDisk }> {
     const disk = this.newDisk();
-    await this.restore(disk, wish);
-    const store = await this.open(disk);
+    await this.restore(disk, wish, changes);
+    const { nodeId = "n1" } = changes;
+    const store = await this.open(disk, { nodeId });
     await this.begin(store, disk);
     return { store, disk };
+  }
+
+  /** A store that was lost: snapshot, segments behind it, a tail. And what was in it. */
+  async lost(seed = "lost"): Promise<unknown> {
+    const old = await this.open();
+    const bucket = new Bucket(this, old);
+    await this.run(load(old, { seed, steps: 150 }));
+    await bucket.run((to) => to.everything());
+    await this.run(load(old, { seed: `${seed} on`, steps: 60 }));
+    await bucket.run((to) => to.segments());
+    await bucket.run((to) => to.tail());
+    const contents = await this.run(contentsOf(old));
+    await this.close(old);
+    return contents;
   }
 
   keysOf(folder: "segments" | "snapshots" | "tail" | "manifest"): readonly string[] {
@@ -157,16 +184,21 @@ export class Bucket {
   readonly #world: RestoreWorld;
   readonly #node: StorageNode;
   readonly #disk: SimDisk;
-  readonly #cold: SimColdStore;
+  readonly #cold: ColdStore;
   /** Entries up to here are in tails. */
   #tailIndex = 0;
   #snapshot: ManifestSnapshot | undefined;
 
-  constructor(world: RestoreWorld, { node }: SimStore, disk: SimDisk = world.oldDisk) {
+  constructor(
+    world: RestoreWorld,
+    { node }: SimStore,
+    disk: SimDisk = world.oldDisk,
+    cold: ColdStore = world.coldOn(disk),
+  ) {
     this.#world = world;
     this.#node = node;
     this.#disk = disk;
-    this.#cold = world.coldOn(disk);
+    this.#cold = cold;
   }
 
   get #incarnation(): string {
