@@ -12,6 +12,7 @@ import type { Telemetry } from "../../src/http/telemetry.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LogFields } from "../../src/ports/logger.ts";
 import { createFakeService, ROOT } from "./fake-service.ts";
+import type { Service } from "../../src/service/api.ts";
 import type { FakeService } from "./fake-service.ts";
 
 export const LIMITS: EdgeLimits = {
@@ -90,6 +91,8 @@ export type StartOptions = Partial<
 > & {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
+  /** In the place of the fake one. */
+  readonly real?: Service;
 };
 
 export async function startEdge(options: StartOptions = {}): Promise<StartedEdge> {
@@ -102,7 +105,7 @@ export async function startEdge(options: StartOptions = {}): Promise<StartedEdge
       logLines.push({ level, message, fields });
     };
   const edge = await createEdge({
-    service,
+    service: options.real ?? service,
     region: options.region ?? "us-east-1",
     domain: options.domain,
     corsAllowOrigin: options.corsAllowOrigin ?? [],

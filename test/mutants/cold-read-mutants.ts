@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const coldReads = ["test/replica/cold-reads.test.ts"];
+const coldCopies = ["test/replica/cold-copies.test.ts"];
 
 export const coldReadMutants: readonly Mutant[] = [
   {
@@ -67,5 +68,45 @@ export const coldReadMutants: readonly Mutant[] = [
     find: "if (known.untilMs > this.#clock.monotonicMs()) throw known.error;",
     replace: "",
     killedBy: coldReads,
+  },
+  {
+    name: "damage-here-not-mended",
+    what: "a rotten file here is an error, although its copy in the cold tier is whole",
+    file: "src/store/record-reader.ts",
+    find: "return error instanceof DamageError || isAbsent(error)",
+    replace: "return isAbsent(error)",
+    killedBy: coldCopies,
+  },
+  {
+    name: "cold-table-read-each-time",
+    what: "each body out of a packed cold object costs two GETs",
+    file: "src/store/cold-tables.ts",
+    find: "let known = this.#known.get(key);",
+    replace: "let known = this.#known.get(`${key} `);",
+    killedBy: coldCopies,
+  },
+  {
+    name: "cold-told-as-hot",
+    what: "an object that only lies in the cold tier says that it is hot",
+    file: "src/store/object-reader.ts",
+    find: 'if (this.#unread.has(object)) return "cold";',
+    replace: 'if (this.#unread.has(object)) return "hot";',
+    killedBy: ["test/http/cold-objects.test.ts"],
+  },
+  {
+    name: "cold-head-remembered",
+    what: "an object that was brought back is told as cold for ever",
+    file: "src/http/prebuilt-headers.ts",
+    find: "list[TIER_AT] = options.tier;",
+    replace: "list[TIER_AT] ||= options.tier;",
+    killedBy: ["test/http/cold-objects.test.ts"],
+  },
+  {
+    name: "cold-tier-away-without-end",
+    what: "clients come back at once while the cold tier is away",
+    file: "src/http/to-s3-error.ts",
+    find: 'headers: { "Retry-After": String(Math.max(1, seconds)) },',
+    replace: "",
+    killedBy: ["test/http/cold-objects.test.ts"],
   },
 ];

@@ -23,8 +23,9 @@ export class ColdWorld {
   readonly watched = { read: [] as number[], damaged: [] as number[] };
   readonly #contents = new Map<string, Buffer>();
 
-  constructor() {
-    this.local = new LocalWorld();
+  /** Segments with fewer live bytes are written anew, packed, before they go. */
+  constructor(livePercentMin = 0) {
+    this.local = new LocalWorld(livePercentMin);
     const { clock } = this.local.space.machine;
     const random = new SimRandom("cold");
     // As far away as a bucket.
