@@ -109,4 +109,12 @@ export const coldReadMutants: readonly Mutant[] = [
     replace: "",
     killedBy: ["test/http/cold-objects.test.ts"],
   },
+  {
+    name: "replaced-cold-object-missed",
+    what: "a read that meets the change from one cold object to the next calls the first one lost",
+    file: "src/store/cold-reads.ts",
+    find: "const isReplaced = !isLast && read.segment().cold?.key !== copy.key;",
+    replace: "const isReplaced = false;",
+    killedBy: coldReads,
+  },
 ];

@@ -161,6 +161,29 @@ describe("what lies in the cold tier alone", () => {
     await close();
   });
 
+  test("is read from the copy that took the place of the one that was looked at", async () => {
+    const { world, store, close } = await cooled();
+    const { objects } = world.local.cold;
+    const found = await world.find(store, "record-9");
+    const segment = store.node.state.segments.find(found.birthIndex);
+    const { id = 0, firstIndex = 0, entries = 0, cold } = segment ?? {};
+    if (cold === undefined) throw new Error("it has no copy");
+    // The GET of the old one takes longer than all of this.
+    world.cold.slowMs = 60_000;
+    const reading = world.readSoon(store, found);
+    const bytes = objects.get(cold.key);
+    if (bytes !== undefined) objects.set(`${cold.key}.new`, bytes);
+    const copy = { ...cold, key: `${cold.key}.new` };
+    await world.local.space.machine.clock.advance(100);
+    world.cold.slowMs = 20;
+    const command = { kind: "segmentOffloaded", segmentId: id, firstIndex, entries, copy } as const;
+    await world.run(store.node.replica.propose(command));
+    objects.delete(cold.key);
+    expect((await world.run(reading)).equals(world.contentOf("record-9"))).toBe(true);
+    expect(store.node.reader.coldFigures).toMatchObject({ missing: 0 });
+    await close();
+  });
+
   test("reads right after a start, and when it was brought back", async () => {
     const { world, store, close } = await cooled();
     await close();

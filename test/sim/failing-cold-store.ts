@@ -60,6 +60,8 @@ export class FailingColdStore implements ColdStore {
   readonly calls: string[] = [];
   /** While set, every call fails at once. */
   isDown = false;
+  /** How long a slow call takes. */
+  slowMs: number;
   readonly #store: ColdStore;
   readonly #options: FailingColdOptions;
   readonly #told = new Map<ColdOperation, (ColdFault | "none")[]>();
@@ -69,6 +71,7 @@ export class FailingColdStore implements ColdStore {
   constructor(store: ColdStore, options: FailingColdOptions) {
     this.#store = store;
     this.#options = options;
+    this.slowMs = options.slowMs ?? 10_000;
     this.place = store.place;
   }
 
@@ -177,8 +180,8 @@ export class FailingColdStore implements ColdStore {
   ): Promise<ColdFault | undefined> {
     const fault = this.isDown ? "failBefore" : this.#draw(operation);
     this.calls.push(`${operation} ${key} ${this.isDown ? "down" : (fault ?? "ok")}`);
-    const { clock, slowMs = 10_000 } = this.#options;
-    if (fault === "slow") await clock.sleep(slowMs, signal === undefined ? {} : { signal });
+    const { clock } = this.#options;
+    if (fault === "slow") await clock.sleep(this.slowMs, signal === undefined ? {} : { signal });
     signal?.throwIfAborted();
     if (fault === "failBefore") throw this.#unavailable(operation, key);
     return fault;
