@@ -9,6 +9,7 @@ import { ColdDamagedError, ColdMissingError } from "../ports/cold-store.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
 import type { ListedObject } from "./bucket-contents.ts";
 import { coldPrefix, parseColdKey } from "./cold-names.ts";
+import { notesPrefix } from "./heir-notes.ts";
 import { decodeManifest } from "./manifest-format.ts";
 import type { ManifestReading } from "./manifest-format.ts";
 import type { Manifest, ManifestSegment } from "./manifest.ts";
@@ -45,6 +46,7 @@ export class BucketSurvey {
     const { cluster } = this.#options;
     const known = new Set(before.listing.map(({ key }) => lineageIn(key)));
     const listing = before.listing.filter(({ key }) => parseColdKey(key)?.name.kind !== "manifest");
+    listing.push(...(await this.#list(notesPrefix(cluster), signal)));
     for (const lineage of await this.#lineages(signal)) {
       const kind = known.has(lineage) ? "manifest" : undefined;
       listing.push(...(await this.#list(coldPrefix({ cluster, lineage }, kind), signal)));

@@ -23,7 +23,7 @@ import type { TierHealth } from "./tier-health.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
-import { readCondemned, readLineage, readLogTime } from "./tier-rows.ts";
+import { adoptedBy, readCondemned, readLogTime } from "./tier-rows.ts";
 import type { TierRows } from "./tier-rows.ts";
 
 const LOOK_EVERY_MS = 300_000;
@@ -127,9 +127,8 @@ export class Collector {
 
   async #look(signal: AbortSignal, before?: Facts): Promise<Facts> {
     const { index, node } = this.#options;
-    const row = await readLineage(index);
     const { lineage } = node.place;
-    const adopted = row?.lineage === lineage ? (row.adopted ?? []) : [];
+    const adopted = await adoptedBy(index, lineage);
     const mine = [lineage, ...adopted];
     const survey =
       before === undefined

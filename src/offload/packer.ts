@@ -73,7 +73,22 @@ export class Packer {
   async packAll(signal: AbortSignal): Promise<void> {
     const ids = await finishInSteps(this.#wanted(), this.#parts.clock);
     if (ids.length === 0) return;
-    for (const found of await this.gather(ids, signal)) await this.#packOne(found, signal);
+    for (const found of await this.#gather(ids, signal)) await this.#packOne(found, signal);
+  }
+
+  /** Whatever is live in them: for copies that are lost or damaged. Which of them have a new one now. */
+  async packAgain(ids: readonly number[], signal: AbortSignal): Promise<ReadonlySet<number>> {
+    const { node } = this.#parts;
+    const packed = new Set<number>();
+    const found = await this.#withSnapshot(ids, (snapshot) => this.#gatherFrom(snapshot, ids, signal));
+    for (const one of found) {
+      // A copy that is packed already has no entries that anybody could replay.
+      const mayTell = (now: SegmentEntry): boolean => now.cold?.kind === "packed" || this.mayPack(now);
+      const segment = node.segments.byId(one.id);
+      if (segment === undefined || !mayTell(segment)) continue;
+      if (await this.#tryPack(one, { mayTell, signal })) packed.add(one.id);
+    }
+    return packed;
   }
 
   *#wanted(): Steps<readonly number[]> {
@@ -83,7 +98,7 @@ export class Packer {
     for (const segment of this.#parts.node.segments.all) {
       if (++seen % SEGMENTS_PER_STEP === 0) yield;
       const isWorthIt = segment.liveBytes <= (this.#kept.get(segment.id) ?? Infinity) / 2;
-      if (isWorthIt && this.#isSparse(segment, segment.liveBytes) && this.#mayPack(segment)) few.add(segment);
+      if (isWorthIt && this.#isSparse(segment, segment.liveBytes) && this.mayPack(segment)) few.add(segment);
     }
     return few.all.map(({ id }) => id);
   }
@@ -94,25 +109,34 @@ export class Packer {
   }
 
   /** Nobody replays it: neither a start of this node nor a restore. */
-  #mayPack(segment: SegmentEntry): boolean {
+  mayPack(segment: SegmentEntry): boolean {
     const { node, oldestSnapshotIndex } = this.#parts;
     return lastOf(segment) <= Math.min(node.local.floorIndex, oldestSnapshotIndex());
   }
 
   /** Everything that is live in these segments, of those for which it adds up. */
-  async gather(ids: readonly number[], signal: AbortSignal): Promise<readonly FoundPieces[]> {
-    const { node } = this.#parts;
-    const minIndex = Math.max(
-      0,
-      ...ids.map((id) => node.segments.byId(id)).map((one) => (one ? lastOf(one) : 0)),
-    );
-    return await node.local.withSnapshot(minIndex, async (snapshot) => {
+  async #gather(ids: readonly number[], signal: AbortSignal): Promise<readonly FoundPieces[]> {
+    return await this.#withSnapshot(ids, async (snapshot) => {
       const { index, ids: known } = this.#looked;
       if (snapshot.index === index && ids.every((id) => known.has(id))) return [];
       const found = await this.#gatherFrom(snapshot, ids, signal);
       this.#looked = { index: snapshot.index, ids: new Set(ids) };
       return found;
     });
+  }
+
+  /** One that has all entries of these segments. */
+  async #withSnapshot<Result>(
+    ids: readonly number[],
+    work: (snapshot: SnapshotInfo) => Promise<Result>,
+  ): Promise<Result> {
+    const { node } = this.#parts;
+    let minIndex = 0;
+    for (const id of ids) {
+      const segment = node.segments.byId(id);
+      if (segment !== undefined) minIndex = Math.max(minIndex, lastOf(segment));
+    }
+    return await node.local.withSnapshot(minIndex, work);
   }
 
   async #gatherFrom(
@@ -141,33 +165,34 @@ export class Packer {
   }
 
   async #packOne(found: FoundPieces, signal: AbortSignal): Promise<void> {
-    const { node, logger } = this.#parts;
-    const before = node.segments.byId(found.id);
+    const segment = this.#parts.node.segments.byId(found.id);
     // What was live in the snapshot is packed; with that the gain may be none yet.
-    if (before?.cold === undefined || !this.#isSparse(before, found.liveBytes)) return;
-    const { bytes } = before.cold;
+    if (segment === undefined || !this.#isSparse(segment, found.liveBytes)) return;
+    await this.#tryPack(found, { mayTell: (now) => this.mayPack(now), signal });
+  }
+
+  async #tryPack(found: FoundPieces, how: Parameters<CopyPacker["pack"]>[1]): Promise<boolean> {
+    const { node, logger } = this.#parts;
+    const { id: segment } = found;
+    const { bytes: before = 0 } = node.segments.byId(segment)?.cold ?? {};
     try {
-      const copy = await this.#copies.pack(found, { mayTell: (now) => this.#mayPack(now), signal });
-      if (copy === undefined) return;
+      const copy = await this.#copies.pack(found, how);
+      if (copy === undefined) return false;
+      const { bytes } = copy;
       const { segments, savedBytes } = this.#counts;
-      this.#counts = { segments: segments + 1, savedBytes: savedBytes + bytes - copy.bytes };
-      logger.info("a copy in the cold tier was packed", {
-        segment: found.id,
-        before: bytes,
-        bytes: copy.bytes,
-      });
+      this.#counts = { segments: segments + 1, savedBytes: savedBytes + before - bytes };
+      logger.info("a copy in the cold tier was packed", { segment, before, bytes });
+      return true;
     } catch (error) {
       const isItsOwn =
         error instanceof DamageError ||
         error instanceof ColdDamagedError ||
         error instanceof ColdMissingError;
       if (!isItsOwn) throw error;
-      this.#kept.set(found.id, found.liveBytes);
+      this.#kept.set(segment, found.liveBytes);
       const reason = error.message;
-      logger.error("a copy in the cold tier cannot be packed; see `tier audit`", {
-        segment: found.id,
-        reason,
-      });
+      logger.error("a copy in the cold tier cannot be packed; see `tier audit`", { segment, reason });
+      return false;
     }
   }
 }

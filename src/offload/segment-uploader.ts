@@ -35,6 +35,8 @@ export type UploaderParts = {
 
 export type UploadHow = {
   readonly signal: AbortSignal;
+  /** Although it has a copy: that one is lost, or not what it was. */
+  readonly isAgain?: boolean;
   readonly mayPut?: Promise<void> | undefined;
   readonly onPut?: (() => void) | undefined;
 };
@@ -59,7 +61,8 @@ export class SegmentUploader {
   async upload(id: number, how: UploadHow): Promise<UploadOutcome> {
     const { node, inFlight } = this.#parts;
     const segment = node.segments.byId(id);
-    if (segment === undefined || !segment.cut || segment.cold !== undefined) return { kind: "nothing" };
+    if (segment === undefined || !segment.cut) return { kind: "nothing" };
+    if (segment.cold !== undefined && how.isAgain !== true) return { kind: "nothing" };
     const { firstIndex, entries } = segment;
     const held = new Set<string>();
     try {

@@ -31,6 +31,12 @@ export async function readLineage(index: TierRows): Promise<LineageRow | undefin
   return row === undefined ? undefined : rows.lineage.decode(row);
 }
 
+/** Lineages whose objects this one may clear away beside its own. */
+export async function adoptedBy(index: TierRows, lineage: string): Promise<readonly string[]> {
+  const row = await readLineage(index);
+  return row?.lineage === lineage ? (row.adopted ?? []) : [];
+}
+
 /** Of the last entry: what a start would go on from. */
 export async function readLogTime(index: TierRows): Promise<number> {
   const row = await index.getLater(keys.meta("logTime"));

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseColdKey } from "../../src/offload/cold-names.ts";
 import type { CollectorOptions } from "../../src/offload/collector.ts";
+import { heirKey } from "../../src/offload/heir-notes.ts";
 import type { GarbagePlan } from "../../src/offload/garbage-plan.ts";
 import type { ColdEntry } from "../../src/ports/cold-store.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
@@ -284,6 +285,21 @@ describe("nothing goes", () => {
     await collector.collect(signal);
     await collector.collect(signal);
     expect(collector.status.blockedBy).toEqual(["bb"]);
+    expect(store.world.objects.has(orphan)).toBe(true);
+  });
+
+  test("once it is noted that another lineage will, even between the two looks", async () => {
+    const { store, orphan } = await withOrphan();
+    store.nowMs += 24 * HOUR;
+    // Somebody else's, so that there are notes already.
+    store.world.objects.set(heirKey(at("zz"), { lineage: "yy", cutIndex: 1 }), 1);
+    const inner = storeOf(store);
+    let lists = 0;
+    const list: typeof inner.list = (prefix, options) => {
+      if (++lists === 2) store.world.objects.set(heirKey(at("aa"), { lineage: "bb", cutIndex: 40 }), 1);
+      return inner.list(prefix, options);
+    };
+    await round(store, { store: { ...inner, list } });
     expect(store.world.objects.has(orphan)).toBe(true);
   });
 
