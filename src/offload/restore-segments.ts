@@ -37,7 +37,7 @@ export function logWorkOf(plan: RestorePlan): LogWork {
     const pieces = fill.filter((piece) => piece.first >= first && piece.last <= last);
     return pieces.length === 0 ? [] : [{ id, first, last, chainBefore, pieces }];
   });
-  const groups = Map.groupBy(replay, ({ first }) => segmentOf(replay, first));
+  const groups = Map.groupBy(replay, segmentOf);
   const log = [...groups.values()].map((pieces, at) => {
     const [begin, end] = [pieces[0] as RestoreFetch, pieces.at(-1) as RestoreFetch];
     const id = floor.segmentId + at + 1;
@@ -64,10 +64,9 @@ export function floorOf(manifest: Manifest): Floor {
 }
 
 /** Where the segment begins in which this fetch lies: sealed ones begin one, tails say it by their key. */
-function segmentOf(replay: readonly RestoreFetch[], first: number): string {
-  const fetch = replay.find((other) => other.first === first) as RestoreFetch;
-  const name = parseColdKey(fetch.key)?.name;
-  return name?.kind === "tail" ? `tail ${name.segment}` : `segment ${fetch.first}`;
+function segmentOf({ key, first }: RestoreFetch): string {
+  const name = parseColdKey(key)?.name;
+  return name?.kind === "tail" ? `tail ${name.segment}` : `segment ${first}`;
 }
 
 function requireTailsOf({ id, pieces }: SegmentWork): void {

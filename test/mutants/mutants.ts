@@ -11,6 +11,7 @@ import { edge } from "./edge-mutants.ts";
 import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
 import { modelMutants } from "./model-mutants.ts";
+import { restoreMutants } from "./restore-mutants.ts";
 import { coldReadMutants } from "./cold-read-mutants.ts";
 import { costMutants } from "./cost-mutants.ts";
 import { localMutants } from "./local-mutants.ts";
@@ -478,6 +479,7 @@ export const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...surfaceMutants,
   ...tierMutants,
+  ...restoreMutants,
   ...localMutants,
   ...costMutants,
 ];

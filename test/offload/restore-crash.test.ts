@@ -9,7 +9,7 @@ import { SimDisk } from "../sim/sim-disk.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { SIM_DIRECTORY } from "../sim/sim-store.ts";
 import { contentsOf } from "./restore-load.ts";
-import { RestoreWorld, placeOf } from "./restore-world.ts";
+import { RestoreWorld, lineageRow, placeOf } from "./restore-world.ts";
 
 const CUTS: readonly CrashChoices[] = [
   // A process that died, and three that lost power.
@@ -30,6 +30,7 @@ async function recorded(world: RestoreWorld): Promise<OperationLog> {
 async function expectWhole(world: RestoreWorld, disk: SimDisk, contents: unknown): Promise<void> {
   const store = await world.open(disk);
   await world.begin(store, disk);
+  expect(lineageRow(store.node)?.lineage).toBe(placeOf(store.node).lineage);
   expect(await world.run(contentsOf(store))).toEqual(contents);
   expect(store.fatal).toEqual([]);
   await world.close(store);

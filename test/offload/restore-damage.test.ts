@@ -3,9 +3,11 @@ import { describe, expect, test } from "vitest";
 import { parseColdKey } from "../../src/offload/cold-names.ts";
 import { RestoreRefusedError, problemText } from "../../src/offload/restore-outline.ts";
 import type { RestoreNews } from "../../src/offload/restore.ts";
+import { TRAILER_BYTES } from "../../src/segment/footer.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import type { SimColdObject } from "../sim/sim-cold-store.ts";
+import { SIM_DIRECTORY } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 import { contentsOf, load } from "./restore-load.ts";
 import { Bucket, NEWEST, RestoreWorld } from "./restore-world.ts";
@@ -128,6 +130,30 @@ describe.each(spoils)("%s", (how, spoil) => {
     const { store } = await world.revived(ACCEPTED);
     expect(store.fatal).toEqual([]);
   });
+});
+
+test("a segment that no manifest names has to end in the footer of its records", async () => {
+  const world = await lost();
+  const key = replayed(world);
+  const object = world.world.objects.get(key) as SimColdObject;
+  // Within its offset table: neither a record nor the trailer.
+  flip(world.world, key, (object.bytes.length - TRAILER_BYTES - 4) / object.bytes.length);
+  const news: RestoreNews[] = [];
+  const tell = (heard: RestoreNews): void => void news.push(heard);
+  await world.world.restore(world.world.newDisk(), ACCEPTED, { tell });
+  const damaged = { kind: "damaged", key, reason: "its footer is not that of its records" };
+  expect(news).toContainEqual(damaged);
+});
+
+test("a record that goes bad after the restore is damage, and no torn tail", async () => {
+  const { world } = await lost();
+  const disk = world.newDisk();
+  await world.restore(disk);
+  const names = [...(await disk.list(`${SIM_DIRECTORY}/log`))].toSorted();
+  const path = `${SIM_DIRECTORY}/log/${names.at(-1)}`;
+  const bytes = Buffer.from((await disk.readFile(path)) ?? []);
+  disk.damage(path, bytes.length - 5, Buffer.from([1 ^ (bytes.at(-5) as number)]));
+  await expect(world.open(disk)).rejects.toThrow("was acknowledged and is damaged");
 });
 
 test("a segment below the snapshot that is gone: refused by name; accepted, it cannot be read", async () => {
