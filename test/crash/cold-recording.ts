@@ -14,6 +14,9 @@ export type ColdRecording = {
   readonly puts: { readonly position: number; readonly key: string; readonly object: SimColdObject }[];
   /** Whether the floor waits for the bucket. */
   readonly follows: boolean;
+  /** So that it is known what was cut. */
+  freed: number;
+  recalled: number;
 };
 
 /** The last segment up to which every one is in the bucket as it was sealed. */

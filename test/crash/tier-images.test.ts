@@ -23,8 +23,21 @@ test(
   "a crash beside any load loses nothing that is here or in the cold tier",
   { timeout: 600_000 },
   async () => {
-    const counts = await runCrashImages({ seed: "tier", images: 600, record: recordTier });
+    const done = { freed: 0, recalled: 0, follows: 0 };
+    const record: typeof recordTier = async (seed) => {
+      const recording = await recordTier(seed);
+      done.freed += recording.cold?.freed ?? 0;
+      done.recalled += recording.cold?.recalled ?? 0;
+      if (recording.cold?.follows === true) done.follows++;
+      return recording;
+    };
+    const counts = await runCrashImages({ seed: "tier", images: 1000, record });
     expect(counts.failures).toEqual([]);
+    // Both kinds of floors, and files on their way in both directions.
+    expect(done.follows).toBeGreaterThan(0);
+    expect(done.follows).toBeLessThan(counts.workloads);
+    expect(done.freed).toBeGreaterThan(20);
+    expect(done.recalled).toBeGreaterThan(5);
     expect(counts.rebuilt).toBeGreaterThan(20);
   },
 );

@@ -27,7 +27,11 @@ type TierRun = {
 function newTierRun(seed: string, follows: boolean): TierRun {
   const recorded = newRecording(seed);
   const { disk, clock } = recorded.machine;
-  return { recorded, store: new SimColdStore({ disk, clock }), cold: { puts: [], follows } };
+  return {
+    recorded,
+    store: new SimColdStore({ disk, clock }),
+    cold: { puts: [], follows, freed: 0, recalled: 0 },
+  };
 }
 
 /** Puts the file, and has the log know: what the offloader does. */
@@ -46,14 +50,19 @@ async function offload({ recorded, store, cold }: TierRun, node: StorageNode, id
   await node.replica.propose({ kind: "segmentOffloaded", segmentId: id, firstIndex, entries, copy });
 }
 
-async function recall({ recorded, store }: TierRun, node: StorageNode, row: SegmentEntry): Promise<void> {
-  await node.local.recall(row.id, async (path) => {
+async function recall(
+  { recorded, store, cold }: TierRun,
+  node: StorageNode,
+  row: SegmentEntry,
+): Promise<void> {
+  const isBack = await node.local.recall(row.id, async (path) => {
     const bytes = await store.get(row.cold?.key ?? "");
     const file = await recorded.machine.disk.open(path, "write");
     await file.write(bytes.subarray(0, 3000), 0);
     await file.write(bytes.subarray(3000), 3000);
     await file.close();
   });
+  if (isBack) cold.recalled++;
 }
 
 async function step(run: TierRun, node: StorageNode, random: SimRandom): Promise<void> {
@@ -71,7 +80,7 @@ async function step(run: TierRun, node: StorageNode, random: SimRandom): Promise
     if (row !== undefined) await offload(run, node, row.id);
   } else if (what < 9) {
     const row = pick(here.filter(({ cold }) => cold !== undefined));
-    if (row !== undefined) await node.local.free(row.id);
+    if (row !== undefined && (await node.local.free(row.id))) run.cold.freed++;
   } else if (what === 9) {
     const row = pick(gone);
     if (row !== undefined) await recall(run, node, row);
@@ -98,7 +107,7 @@ async function settleSegments(run: TierRun, { node }: SimStore, until: () => boo
 
 /** A few sessions, each ended by a stop or by the death of the process. */
 export async function recordTier(seed: string): Promise<Recording> {
-  const run = newTierRun(seed, seed.length % 2 === 0);
+  const run = newTierRun(seed, new SimRandom(`follows ${seed}`).chance(0.5));
   const { recorded, cold } = run;
   const { machine, recording, random } = recorded;
   const { clock } = machine;
