@@ -7,13 +7,18 @@ import { openColdStore } from "./adapters/open-cold-store.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemRandom } from "./adapters/system-random.ts";
 import type { Config } from "./config/config.ts";
+import { ColdMeter } from "./offload/cold-meter.ts";
 import { ColdTier } from "./offload/cold-tier.ts";
+import { CostLedger } from "./offload/cost-ledger.ts";
 import { TierFront } from "./offload/tier-front.ts";
 import type { TierNode } from "./offload/tier-node.ts";
 import type { ColdTierSettings } from "./offload/tier-settings.ts";
 import type { Disk } from "./ports/disk.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { StorageNode, StorageNodeOptions } from "./replica/storage-node.ts";
+import { CostDesk } from "./service/cost-desk.ts";
+import { ServerTierActions } from "./service/tier-actions.ts";
+import type { PolicyChange } from "./service/tier-api.ts";
 
 const MIB = 1024 * 1024;
 /** More than what a node refuses bodies at: segments leave the disk before clients notice. */
@@ -31,21 +36,29 @@ export class ServerTier {
   readonly #config: Config;
   readonly #ports: TierPorts;
   readonly #front: TierFront;
+  readonly #meter: ColdMeter;
 
-  private constructor(config: Config, ports: TierPorts, front: TierFront) {
+  private constructor(
+    config: Config,
+    ports: TierPorts,
+    parts: { readonly front: TierFront; readonly meter: ColdMeter },
+  ) {
     this.#config = config;
     this.#ports = ports;
-    this.#front = front;
+    this.#front = parts.front;
+    this.#meter = parts.meter;
   }
 
   /** Asks the place for nothing: one that is down keeps no server from starting. */
   static async open(config: Config, ports: TierPorts): Promise<ServerTier | undefined> {
     const { disk, logger } = ports;
-    const store = await openColdStore(config.cold, { disk, clock: systemClock, random: systemRandom });
+    const meter = new ColdMeter();
+    const storePorts = { disk, clock: systemClock, random: systemRandom, onRequest: meter.count };
+    const store = await openColdStore(config.cold, storePorts);
     if (store === undefined) return undefined;
     const recoveryPointMs = recoveryPointOf(config);
     const front = new TierFront(store, { recoveryPointMs }, { clock: systemClock, logger });
-    return new ServerTier(config, ports, front);
+    return new ServerTier(config, ports, { front, meter });
   }
 
   get forNode(): Pick<StorageNodeOptions, "tier" | "cold" | "watch"> {
@@ -60,6 +73,20 @@ export class ServerTier {
     const settings = await settingsOf(this.#config, disk);
     const parts = { front, settings, node: tierNodeOf(node), disk, clock: systemClock, logger, onFatal };
     return new ColdTier(parts).start();
+  }
+
+  /** For the admin API. To be closed after the tier and before the node, whose directory it writes into. */
+  async openDesk(node: StorageNode, tier: ColdTier): Promise<CostDesk> {
+    const { disk, logger } = this.#ports;
+    const { dataDir, cost: prices } = this.#config;
+    const meter = this.#meter;
+    const path = `${dataDir}/usage`;
+    const ledger = await CostLedger.open({ disk, path, clock: systemClock, logger, meter });
+    const { totalBytes } = await disk.space(dataDir);
+    const settingsWith = (change: PolicyChange) => changedSettings(change, totalBytes);
+    const actions = new ServerTierActions({ tier, node, settingsWith });
+    const { place } = this.#front.store;
+    return new CostDesk({ actions, ledger, meter, place, prices, clock: systemClock });
   }
 
   /** When nobody reads from it any more. */
@@ -81,9 +108,24 @@ async function settingsOf(config: Config, disk: Disk): Promise<ColdTierSettings>
     verify: tier.verify,
     budget: { bytesPerSecondMax: tier.bytesPerSecondMax, requestsPerMinuteMax: tier.requestsPerMinuteMax },
     livePercentMin: space.livePercentMin,
-    hotBytesMax:
-      hotBytesMax.kind === "bytes" ? hotBytesMax.bytes : Math.floor((totalBytes * hotBytesMax.percent) / 100),
+    hotBytesMax: hotBytesOf(hotBytesMax, totalBytes),
     freeBytesMin: Math.min(totalBytes * FREE_SHARE_MIN, FREE_BYTES_MAX),
+  };
+}
+
+function hotBytesOf(most: Config["hotBytesMax"], totalBytes: number): number {
+  return most.kind === "bytes" ? most.bytes : Math.floor((totalBytes * most.percent) / 100);
+}
+
+/** Of a dry run. */
+function changedSettings(change: PolicyChange, totalBytes: number): Partial<ColdTierSettings> {
+  const { tierAfterMs, recoveryPointMs, hotBytesMax } = change;
+  return {
+    ...(tierAfterMs === undefined ? {} : { afterMs: tierAfterMs }),
+    ...(recoveryPointMs === undefined
+      ? {}
+      : { recoveryPointMs: recoveryPointMs === "off" ? undefined : recoveryPointMs }),
+    ...(hotBytesMax === undefined ? {} : { hotBytesMax: hotBytesOf(hotBytesMax, totalBytes) }),
   };
 }
 

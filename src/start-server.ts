@@ -27,6 +27,7 @@ import type { StorageNodeOptions } from "./replica/storage-node.ts";
 import { SEGMENT_BYTES_DEFAULT } from "./segment/cut.ts";
 import { ROOT_ACCOUNT_ID } from "./service/identities.ts";
 import { StoreService } from "./service/store-service.ts";
+import type { TierDesk } from "./service/tier-api.ts";
 import type { ServerTier } from "./start-cold-tier.ts";
 
 /**
@@ -226,14 +227,14 @@ async function openWorld(config: Config, parts: Parts): Promise<World> {
   try {
     const ports = { logger, telemetry, onFatal };
     const forNode = { ...nodeOptions(config, ports), ...storage, ...serverTier?.forNode };
-    const { node, tier } = await openNode(forNode, { salvage: parts.salvage, serverTier, undo });
+    const { node, tier, desk } = await openNode(forNode, { salvage: parts.salvage, serverTier, undo });
     const root = rootOf(config);
     const service = new StoreService(node, { root, clock: systemClock, random: systemRandom, tier });
     const { accounts = [], masterKey } = config;
     const rootSecretKey = root.secretKey;
     await service.settleAccounts({ accounts, masterKey, rootSecretKey }, { clock: systemClock, logger });
     await parts.prepare?.(service);
-    const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal, faults });
+    const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal, faults, desk });
     return { node, edge, close };
   } catch (error) {
     await close();
@@ -268,19 +269,23 @@ async function openNode(
     readonly serverTier: ServerTier | undefined;
     readonly undo: (() => Promise<void>)[];
   },
-): Promise<{ readonly node: ServingNode; readonly tier: ColdTier | undefined }> {
+): Promise<{ readonly node: ServingNode; readonly tier?: ColdTier; readonly desk?: TierDesk }> {
   const { salvage = false, serverTier, undo } = how;
   if (salvage) {
     const node = await keptAlive(salvageNode(options));
     undo.unshift(() => node.close());
-    return { node, tier: undefined };
+    return { node };
   }
   const node = await keptAlive(StorageNode.open(options));
   undo.unshift(() => node.close());
   refuseWithoutTier(node);
-  const tier = await serverTier?.start(node);
-  if (tier !== undefined) undo.unshift(() => tier.close());
-  return { node, tier };
+  if (serverTier === undefined) return { node };
+  const tier = await serverTier.start(node);
+  undo.unshift(() => tier.close());
+  const desk = await serverTier.openDesk(node, tier);
+  // What the tier does last is counted too.
+  undo.splice(1, 0, () => desk.close());
+  return { node, tier, desk };
 }
 
 /** Late: nearly every server is a whole one. */
@@ -353,6 +358,7 @@ async function edgeOf(
     readonly telemetry: CoreTelemetry;
     readonly onFatal: (error: unknown) => void;
     readonly faults: Faults | undefined;
+    readonly desk: TierDesk | undefined;
   },
 ): Promise<S3Edge> {
   const { node, service, logger, telemetry } = parts;
@@ -403,5 +409,6 @@ async function edgeOf(
     appliedIndex: () => node.index.appliedIndex,
     onFatal: parts.onFatal,
     ...(parts.faults === undefined ? {} : { faults: parts.faults }),
+    tier: parts.desk,
   });
 }

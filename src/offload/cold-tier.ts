@@ -10,15 +10,17 @@ import type { Logger } from "../ports/logger.ts";
 import type { ColdPlace } from "./cold-names.ts";
 import { InFlight } from "./in-flight.ts";
 import { Offloader } from "./offloader.ts";
+import type { ForecastFacts, ForecastPolicy } from "./policy-forecast.ts";
 import { Residence } from "./residence.ts";
 import { SegmentUploader } from "./segment-uploader.ts";
+import { gatherFacts } from "./tier-facts.ts";
 import type { TierFront } from "./tier-front.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { uploadedThrough } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 import { TierPace } from "./tier-pace.ts";
 import { TierPlanner } from "./tier-planner.ts";
-import { policySettings } from "./tier-settings.ts";
+import { RECALL_HEAT_MIN, policySettings } from "./tier-settings.ts";
 import type { ColdTierSettings } from "./tier-settings.ts";
 import type { TierStatus } from "./tier-status.ts";
 
@@ -122,14 +124,33 @@ export class ColdTier {
     }, signal);
   }
 
-  /** Brings these segments back; how many of them came. Rejects with errors of the port. */
+  /**
+   * Brings these segments back; how many of them came. Rejects with errors of the port. They count as read
+   * much just now, those that were here too: they stay for some hours, and longer if they are read.
+   */
   async recall(ids: readonly number[], { signal }: { readonly signal: AbortSignal }): Promise<number> {
+    const { front, clock } = this.#parts;
+    const { heat } = front;
     let recalled = 0;
     for (const id of ids) {
       signal.throwIfAborted();
+      heat.touch(id, clock.monotonicMs(), RECALL_HEAT_MIN);
       if (await this.#residence.recall(id, signal)) recalled++;
     }
     return recalled;
+  }
+
+  /** What the policy looks at, for a dry run of another one. */
+  async policyFacts(): Promise<ForecastFacts> {
+    return await gatherFacts(this.#planner, this.#parts.clock);
+  }
+
+  /** The policy as it would be with other settings. */
+  policyWith(changes: Partial<ColdTierSettings>): ForecastPolicy {
+    const { node } = this.#parts;
+    const settings = { ...this.#parts.settings, ...changes };
+    const disk = { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() };
+    return { tier: policySettings(settings, disk), recoveryPointMs: settings.recoveryPointMs };
   }
 
   get status(): TierStatus {

@@ -39,12 +39,12 @@ export const S3_STANDARD_US_EAST_1: Prices = {
 
 /** What somebody else pays; the list price where nothing is said. One price for all storage. */
 export type PriceChange = {
-  readonly thousandWrites?: number;
-  readonly thousandReads?: number;
-  readonly thousandDeletes?: number;
-  readonly gibMonth?: number;
-  readonly gibIn?: number;
-  readonly gibOut?: number;
+  readonly thousandWrites?: number | undefined;
+  readonly thousandReads?: number | undefined;
+  readonly thousandDeletes?: number | undefined;
+  readonly gibMonth?: number | undefined;
+  readonly gibIn?: number | undefined;
+  readonly gibOut?: number | undefined;
 };
 
 export function pricesWith(list: Prices, change: PriceChange): Prices {

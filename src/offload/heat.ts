@@ -38,10 +38,10 @@ export class SegmentHeat {
   }
 
   /** A body of the segment was read. `nowMs` is monotonic; if it is not, the read counts as of before. */
-  touch(segmentId: number, nowMs: number): void {
+  touch(segmentId: number, nowMs: number, reads = 1): void {
     if (nowMs > this.#nowMs) this.#moveTo(nowMs);
     const count = this.#counts.get(segmentId);
-    this.#counts.set(segmentId, (count ?? 0) + this.#factor);
+    this.#counts.set(segmentId, (count ?? 0) + reads * this.#factor);
     if (count === undefined && this.#counts.size > this.#options.segmentsMax) this.#forgetColdest();
   }
 

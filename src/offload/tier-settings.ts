@@ -22,7 +22,7 @@ export const HEAT_HALF_LIFE_MS = 3_600_000;
 /** Some ten megabytes of memory. */
 export const HEAT_SEGMENTS_MAX = 100_000;
 const FREE_HEAT_MAX = 2;
-const RECALL_HEAT_MIN = 16;
+export const RECALL_HEAT_MIN = 16;
 /** What goes makes room for a while. */
 const LOW_SHARE = 0.9;
 const DECISIONS_MAX = 64;

@@ -44,6 +44,11 @@ export class CostDesk implements TierDesk {
     this.#options.ledger.watchClients(read);
   }
 
+  /** Nothing is counted for later after this. */
+  async close(): Promise<void> {
+    await this.#options.ledger.close();
+  }
+
   async cost(asked: CostQuestion): Promise<CostAnswer> {
     const { ledger, place, clock } = this.#options;
     const prices = pricesWith(S3_STANDARD_US_EAST_1, { ...this.#options.prices, ...asked.prices });

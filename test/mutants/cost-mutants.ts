@@ -110,4 +110,12 @@ export const costMutants: readonly Mutant[] = [
     replace: "for (const start of [keys.objectPrefix(bucketId)]) {",
     killedBy: ["test/offload/key-segments.test.ts"],
   },
+  {
+    name: "recalled-and-freed-at-once",
+    what: "what `tier recall` brings back is given up again a second later",
+    file: "src/offload/cold-tier.ts",
+    find: "heat.touch(id, clock.monotonicMs(), RECALL_HEAT_MIN);",
+    replace: "",
+    killedBy: ["test/service/tier-actions.test.ts"],
+  },
 ];

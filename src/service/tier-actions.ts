@@ -1,0 +1,81 @@
+/**
+ * The actions of `thermocline tier` on the cold tier of this node, and what they came to in words. What takes
+ * long says how far it is; what was done stays done if it ends early.
+ */
+import type { ColdTier } from "../offload/cold-tier.ts";
+import { segmentsOfKeys } from "../offload/key-segments.ts";
+import type { StoredBytes } from "../offload/tier-facts.ts";
+import { bytesOfCopies } from "../offload/tier-facts.ts";
+import type { ColdTierSettings } from "../offload/tier-settings.ts";
+import type { StorageNode } from "../replica/storage-node.ts";
+import { s3Error } from "../s3/errors.ts";
+import type {
+  PolicyChange,
+  RecallTarget,
+  TierActions,
+  TierCall,
+  TierFacts,
+  TierOutcome,
+} from "./tier-api.ts";
+
+type ActionParts = {
+  readonly tier: ColdTier;
+  readonly node: Pick<StorageNode, "index" | "state">;
+  readonly settingsWith: (change: PolicyChange) => Partial<ColdTierSettings>;
+};
+
+export class ServerTierActions implements TierActions {
+  readonly #parts: ActionParts;
+
+  constructor(parts: ActionParts) {
+    this.#parts = parts;
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return this.#parts.tier.status;
+  }
+
+  async recall({ bucket, prefix }: RecallTarget, { signal, onProgress }: TierCall): Promise<TierOutcome> {
+    const { tier, node } = this.#parts;
+    const { index, state } = node;
+    const bucketId = state.buckets.find(bucket)?.row.id;
+    if (bucketId === undefined) throw s3Error("NoSuchBucket");
+    const parts = { index, segments: state.segments };
+    const onRows = (count: number): void => onProgress(`${count} objects looked at`);
+    const ids = await segmentsOfKeys(parts, { bucketId, prefix }, { signal, onRows });
+    let recalled = 0;
+    for (const [at, id] of [...ids].toSorted((one, other) => one - other).entries()) {
+      recalled += await tier.recall([id], { signal });
+      onProgress(`${at + 1} of ${ids.size} segments`);
+    }
+    const here = ids.size - recalled;
+    return {
+      ok: true,
+      lines: [`${recalled} segments were brought back, ${here} were here, or changed meanwhile`],
+      facts: { segments: ids.size, recalled },
+    };
+  }
+
+  async facts(): Promise<TierFacts> {
+    const { tier, settingsWith } = this.#parts;
+    const facts = await tier.policyFacts();
+    const storedBytes: StoredBytes = bytesOfCopies(facts.segments);
+    return { ...facts, storedBytes, policyWith: (change) => tier.policyWith(settingsWith(change)) };
+  }
+
+  async offload(): Promise<TierOutcome> {
+    return await notYet("tier offload");
+  }
+
+  async audit(): Promise<TierOutcome> {
+    return await notYet("tier audit");
+  }
+
+  async adopt(): Promise<TierOutcome> {
+    return await notYet("tier adopt");
+  }
+}
+
+function notYet(what: string): Promise<never> {
+  return Promise.reject(s3Error("NotImplemented", { message: `${what} is not there yet` }));
+}
