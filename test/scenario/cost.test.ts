@@ -127,7 +127,7 @@ test("the ratio that cost prints is that of the requests which the bucket's own 
     const [{ report }, counted] = await settled(cold, hot);
     expect(refused.hits).toBe(3);
     expect(countsOf(report.total)).toEqual(counted);
-    expect(counted.puts).toBeGreaterThan(5);
+    expect(counted.puts).toBeGreaterThan(3);
     expect(report.oneByOne).toMatchObject({ puts: clientPuts, bytesIn: OBJECTS * 4 * KIB });
   }
   // The second start goes on counting where the first one ended, its last requests among them.
