@@ -31,7 +31,7 @@ const hotOf = ({ node }: TierStore): number =>
   sealedSegments({ node } as TierStore).filter(({ id }) => node.local.bytesOf(id) > 0).length;
 
 describe("recall", () => {
-  test("brings back what a prefix needs, and nothing else; a second time there is nothing to do", async () => {
+  test("brings back what a prefix needs and nothing else; then there is nothing to do", async () => {
     const world = new TierWorld({ recoveryPointMs: undefined });
     const store = await cooled(world);
     const lines: string[] = [];
