@@ -105,8 +105,7 @@ export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): St
   const times = { logTimeMs, restoreWindowMs };
   const known = yield* retainManifests({ manifests: own.manifest, readings, listed, ...times });
   const retained = known.filter(({ isRetained }) => isRetained).map(({ key }) => key);
-  const noted = yield* notedHeirs(place, mine, listed);
-  const heirs = [...new Set([...possibleHeirs(mine, lineages, readings), ...noted])];
+  const heirs = yield* heirsOf(place, mine, { lineages, readings, listed });
   if (heirs.length > 0) return { retained, ...NOTHING, blockedBy: heirs };
   const old = known.filter(({ isRetained }) => !isRetained).map(({ key }) => key);
   const deleteManifests = old.toReversed().slice(0, deletionsMax);
@@ -130,6 +129,20 @@ function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<Readon
   return listed;
 }
 
+/** Others who may have been restored from one of these; the first of them is the own one. */
+export function* heirsOf(
+  place: ColdPlace,
+  mine: readonly string[],
+  seen: {
+    readonly lineages: ReadonlyMap<string, LineageObjects>;
+    readonly readings: GarbageFacts["bucket"]["manifests"];
+    readonly listed: ReadonlyMap<string, ListedObject>;
+  },
+): Steps<readonly string[]> {
+  const noted = yield* notedHeirs(place, mine, seen.listed);
+  return [...new Set([...possibleHeirs(mine, seen.lineages, seen.readings), ...noted])];
+}
+
 /** Of whom the bucket says so, before they have put anything else. */
 function* notedHeirs(
   { cluster }: ColdPlace,
@@ -149,8 +162,8 @@ function* notedHeirs(
   return heirs;
 }
 
-/** Lineages that were restored from one of these, or of which nobody can tell. The first is the own one. */
-export function possibleHeirs(
+/** Lineages that were restored from one of these, or of which nobody can tell. */
+function possibleHeirs(
   mine: readonly string[],
   lineages: ReadonlyMap<string, LineageObjects>,
   manifests: GarbageFacts["bucket"]["manifests"],

@@ -4,7 +4,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type { ApplyContext } from "./apply-context.ts";
-import type { ColdCommand, SegmentOffloaded } from "./cold-command.ts";
+import type { AdoptLineages, ColdCommand, SegmentOffloaded } from "./cold-command.ts";
 import type { CommandResult } from "./command.ts";
 import { keys } from "./keys.ts";
 import { rows } from "./rows.ts";
@@ -26,9 +26,21 @@ export function applyCold(context: ApplyContext, command: ColdCommand): CommandR
       context.view.put(keys.meta("lineage"), rows.lineage.encode({ lineage, parent, cutIndex }));
       return DONE;
     }
+    case "adoptLineages":
+      return applyAdopt(context, command);
     default:
       return unreachable(command);
   }
+}
+
+function applyAdopt(context: ApplyContext, { lineage, adopted }: AdoptLineages): CommandResult {
+  const rowKey = keys.meta("lineage");
+  const row = context.view.get(rowKey);
+  const known = row && rows.lineage.decode(row);
+  if (known?.lineage !== lineage) return DONE;
+  const { parent, cutIndex } = known;
+  context.view.put(rowKey, rows.lineage.encode({ lineage, parent, cutIndex, adopted }));
+  return DONE;
 }
 
 function applyOffloaded(context: ApplyContext, command: SegmentOffloaded): CommandResult {

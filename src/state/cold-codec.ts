@@ -14,6 +14,7 @@ export const ColdKind = {
   condemnCold: 62,
   pardonCold: 63,
   beginLineage: 64,
+  adoptLineages: 65,
 } as const satisfies Readonly<Record<ColdCommand["kind"], number>>;
 
 export function isColdCommand<Other extends { readonly kind: string }>(
@@ -31,13 +32,14 @@ export function encodeCold(writer: ByteWriter, command: ColdCommand): void {
       return writeCopy(writer, command.copy);
     case "condemnCold":
     case "pardonCold":
-      writer.varint(command.keys.length);
-      for (const key of command.keys) writer.text(key);
-      return;
+      return writeTexts(writer, command.keys);
     case "beginLineage":
       writer.text(command.lineage);
       writer.text(command.parent);
       return writer.varint(command.cutIndex);
+    case "adoptLineages":
+      writer.text(command.lineage);
+      return writeTexts(writer, command.adopted);
     default:
       return unreachable(command);
   }
@@ -56,7 +58,7 @@ export function decodeCold(kind: number, reader: ByteReader): ColdCommand | unde
       };
     case ColdKind.condemnCold:
     case ColdKind.pardonCold: {
-      const keys = Array.from({ length: reader.varint() }, () => reader.text());
+      const keys = readTexts(reader);
       return { kind: kind === ColdKind.condemnCold ? "condemnCold" : "pardonCold", keys };
     }
     case ColdKind.beginLineage:
@@ -66,9 +68,20 @@ export function decodeCold(kind: number, reader: ByteReader): ColdCommand | unde
         parent: reader.text(),
         cutIndex: reader.varint(),
       };
+    case ColdKind.adoptLineages:
+      return { kind: "adoptLineages", lineage: reader.text(), adopted: readTexts(reader) };
     default:
       return undefined;
   }
+}
+
+function writeTexts(writer: ByteWriter, texts: readonly string[]): void {
+  writer.varint(texts.length);
+  for (const text of texts) writer.text(text);
+}
+
+function readTexts(reader: ByteReader): readonly string[] {
+  return Array.from({ length: reader.varint() }, () => reader.text());
 }
 
 function writeCopy(writer: ByteWriter, { kind, key, bytes, sha256 }: ColdCopy): void {

@@ -32,4 +32,15 @@ export type BeginLineage = {
   readonly cutIndex: number;
 };
 
-export type ColdCommand = SegmentOffloaded | CondemnCold | PardonCold | BeginLineage;
+/**
+ * From now on `lineage` clears away what lineages before it have left in the bucket: somebody has said that
+ * their nodes are gone for good. Nothing happens if the state has gone on under another name since.
+ */
+export type AdoptLineages = {
+  readonly kind: "adoptLineages";
+  readonly lineage: string;
+  /** The newest first. */
+  readonly adopted: readonly string[];
+};
+
+export type ColdCommand = SegmentOffloaded | CondemnCold | PardonCold | BeginLineage | AdoptLineages;

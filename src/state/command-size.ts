@@ -111,12 +111,18 @@ function coldBytes(command: ColdCommand): number {
       return UNIT_BYTES * (command.copy.key.length + command.copy.sha256.length);
     case "condemnCold":
     case "pardonCold":
-      return command.keys.reduce((bytes, key) => bytes + VARINT_BYTES + UNIT_BYTES * key.length, 0);
+      return textsBytes(command.keys);
     case "beginLineage":
       return UNIT_BYTES * (command.lineage.length + command.parent.length);
+    case "adoptLineages":
+      return UNIT_BYTES * command.lineage.length + textsBytes(command.adopted);
     default:
       return unreachable(command);
   }
+}
+
+function textsBytes(texts: readonly string[]): number {
+  return texts.reduce((bytes, text) => bytes + VARINT_BYTES + UNIT_BYTES * text.length, 0);
 }
 
 function settingBytes(command: SettingCommand): number {

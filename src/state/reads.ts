@@ -71,6 +71,8 @@ export function readsOf(command: Command, buckets: BucketTable): readonly string
     case "segmentOffloaded":
     case "beginLineage":
       return [];
+    case "adoptLineages":
+      return [keys.meta("lineage")];
     case "condemnCold":
     case "pardonCold":
       return command.keys.map(keys.condemned);

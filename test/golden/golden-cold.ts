@@ -20,6 +20,7 @@ export const coldCommands: Readonly<Record<string, Command>> = {
   condemnCold: { kind: "condemnCold", keys: [packedCopy.key, "c/l/tail/1/1-2"] },
   pardonCold: { kind: "pardonCold", keys: [packedCopy.key] },
   beginLineage: { kind: "beginLineage", lineage: "l2", parent: "l1", cutIndex: 1_000_000 },
+  adoptLineages: { kind: "adoptLineages", lineage: "l2", adopted: ["l1", "l0"] },
 };
 
 export const coldRows = {
@@ -38,4 +39,10 @@ export const coldRows = {
   }),
   condemned: rows.condemned.encode({ sinceMs: 1_700_000_000_000, wasNamed: true }),
   lineage: rows.lineage.encode({ lineage: "l2", parent: "l1", cutIndex: 1_000_000 }),
+  lineageWithAdopted: rows.lineage.encode({
+    lineage: "l2",
+    parent: "l1",
+    cutIndex: 1_000_000,
+    adopted: ["l1", "l0"],
+  }),
 } as const;

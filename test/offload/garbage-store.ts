@@ -10,7 +10,6 @@ import { TierHealth } from "../../src/offload/tier-health.ts";
 import type { Command, CommandResult } from "../../src/state/command.ts";
 import { keys, ranges } from "../../src/state/keys.ts";
 import { rows } from "../../src/state/rows.ts";
-import type { LineageRow } from "../../src/state/rows.ts";
 import type { SegmentEntry } from "../../src/state/segment-table.ts";
 import { silentLogger } from "../support/open-store.ts";
 import { garbageSettings } from "./garbage-world.ts";
@@ -69,11 +68,11 @@ export function nodeOf(store: GarbageWorld): CollectorOptions["node"] {
       for (const key of command.keys) if (!store.marks.has(key)) store.marks.set(key, store.nowMs);
     } else if (command.kind === "pardonCold") {
       for (const key of command.keys) store.pardon(key);
-    }
+    } else if (command.kind === "adoptLineages") store.adopted = command.adopted;
     return Promise.resolve({ kind: "done" });
   };
   return {
-    place: at("aa"),
+    place: at(store.lineage),
     segments: {
       get all() {
         return store.segments.map(entryOf);
@@ -84,13 +83,23 @@ export function nodeOf(store: GarbageWorld): CollectorOptions["node"] {
   };
 }
 
-export function rowsOf(store: GarbageWorld, lineage?: LineageRow): CollectorOptions["index"] {
+export function rowsOf(store: GarbageWorld): CollectorOptions["index"] {
+  const lineage = (): Buffer | undefined => {
+    const { parent, adopted } = store;
+    if (parent === undefined) return undefined;
+    return rows.lineage.encode({
+      lineage: store.lineage,
+      parent: parent.lineage,
+      cutIndex: parent.cutIndex,
+      ...(adopted.length > 0 ? { adopted } : {}),
+    });
+  };
   return {
     iterate: ({ from }) =>
       Promise.resolve(iteratorOf(from === ranges.condemned.from ? condemned(store) : [])),
     getLater: (key) => {
       if (key === keys.meta("logTime")) return Promise.resolve(rows.counter.encode({ value: store.nowMs }));
-      return Promise.resolve(lineage && rows.lineage.encode(lineage));
+      return Promise.resolve(lineage());
     },
   };
 }

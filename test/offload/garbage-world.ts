@@ -26,6 +26,10 @@ export class GarbageWorld {
   readonly inFlight = new Set<string>();
   readonly segments: Segment[] = [];
   nowMs = 0;
+  lineage = "aa";
+  parent: { readonly lineage: string; readonly cutIndex: number } | undefined;
+  /** Lineages before this one that it may clear away. */
+  adopted: readonly string[] = [];
   index = 0;
   /** Up to here the bucket had the log once, in segments or tails. */
   #covered = 0;
@@ -55,9 +59,20 @@ export class GarbageWorld {
   tail(again = 0): void {
     for (const { first, last, cold } of this.segments) {
       const from = Math.max(first, this.#covered + 1 - again);
-      if (cold === undefined && last > this.#covered && from <= last) this.world.tail(from, last);
+      if (cold === undefined && last > this.#covered && from <= last) this.world.tail(from, last, this);
     }
     this.#covered = this.index;
+  }
+
+  /** From all that is in the bucket, into a lineage of its own, which shares no segment that still grows. */
+  restore(lineage: string): void {
+    this.tail();
+    this.parent = { lineage: this.lineage, cutIndex: this.index };
+    this.lineage = lineage;
+    this.adopted = [];
+    while (this.sealed.length < this.segments.length) this.append(1);
+    for (const segment of this.sealed) this.upload(segment);
+    this.manifest(0);
   }
 
   get sealed(): readonly Segment[] {
@@ -68,14 +83,17 @@ export class GarbageWorld {
   upload(segment: Segment, { crash = false } = {}): void {
     if (segment.cold !== undefined) return;
     this.#coverUpTo(segment.first - 1);
-    const key = this.world.segment(segment.id);
+    const key = this.world.segment(segment.id, this);
     this.#covered = Math.max(this.#covered, segment.last);
     if (!crash) segment.cold = { kind: "verbatim", key };
   }
 
   pack(segment: Segment, { crash = false } = {}): void {
     if (segment.cold === undefined || !this.packable.includes(segment)) return;
-    const key = this.world.put({ kind: "packed", id: segment.id, incarnation: `n1.${this.#attempts++}` });
+    const key = this.world.put(
+      { kind: "packed", id: segment.id, incarnation: `n1.${this.#attempts++}` },
+      this.lineage,
+    );
     if (crash) return;
     this.#replace(segment.cold.key);
     segment.cold = { kind: "packed", key };
@@ -112,7 +130,7 @@ export class GarbageWorld {
     const packed = this.segments.filter(({ cold }) => cold?.kind === "packed").map(({ last }) => last);
     const index = Math.max(1, this.index - back, this.#gone, ...packed);
     const made = { index, term: this.#attempts, incarnation: "n1.1" };
-    const part = objectOf(at("aa"), { kind: "snapshot", part: 1, ...made });
+    const part = objectOf(at(this.lineage), { kind: "snapshot", part: 1, ...made });
     this.world.objects.set(part.key, part.bytes);
     if (crash) return;
     const start = this.segments.find(({ id, last }) => last > index || last < lastOf(id))?.first ?? Infinity;
@@ -121,9 +139,17 @@ export class GarbageWorld {
     );
     const times = { dateMs: this.nowMs, logTimeMs: this.nowMs };
     const snapshot = { ...made, parts: [part] };
+    const { lineage, parent } = this;
     const lines = segments.map((segment) => lineOf(segment));
     if (lines.at(-1)?.last !== this.index) return;
-    const manifest = manifestOf(this.index, { ...times, term: this.#attempts, snapshot, segments: lines });
+    const manifest = manifestOf(this.index, {
+      ...times,
+      lineage,
+      parent,
+      term: this.#attempts,
+      snapshot,
+      segments: lines,
+    });
     this.world.manifest(manifest, { alone: true });
   }
 
@@ -131,7 +157,8 @@ export class GarbageWorld {
     const { marks, replaced, segments, nowMs: logTimeMs, world } = this;
     const isInFlight = (key: string): boolean => this.inFlight.has(key);
     const facts = {
-      place: at("aa"),
+      place: at(this.lineage),
+      adopted: this.adopted,
       bucket: world.contents,
       segments,
       marks,

@@ -6,7 +6,7 @@ import { NO_ATTRIBUTES } from "../../src/state/attributes.ts";
 import type { Command, CommandResult } from "../../src/state/command.ts";
 import { keys } from "../../src/state/keys.ts";
 import { rows } from "../../src/state/rows.ts";
-import type { ColdCopy, CondemnedRow } from "../../src/state/rows.ts";
+import type { ColdCopy, CondemnedRow, LineageRow } from "../../src/state/rows.ts";
 import { SegmentTable } from "../../src/state/segment-table.ts";
 import { StateWorld } from "./state-world.ts";
 
@@ -112,6 +112,34 @@ test("a copy that is named again is no longer condemned", () => {
   world.apply([{ kind: "condemnCold", keys: ["a"] }]);
   offload(world, copyAt("a"));
   expect(condemned(world, "a")).toBeUndefined();
+});
+
+const begin: Command = { kind: "beginLineage", lineage: "l2", parent: "l1", cutIndex: 2 };
+
+function lineage(world: StateWorld): LineageRow | undefined {
+  const row = world.view.rows.get(keys.meta("lineage"));
+  return row === undefined ? undefined : rows.lineage.decode(row);
+}
+
+test("a restored state knows what it was restored from, and what it has adopted since", () => {
+  const world = withSealed();
+  world.apply([{ kind: "adoptLineages", lineage: "l2", adopted: ["l1"] }]);
+  expect(lineage(world)).toBeUndefined();
+  world.apply([begin]);
+  expect(lineage(world)).toMatchObject({ lineage: "l2", parent: "l1", cutIndex: 2 });
+  expect(lineage(world)?.adopted).toBeUndefined();
+  world.apply([{ kind: "adoptLineages", lineage: "l2", adopted: ["l1", "l0"] }]);
+  expect(lineage(world)).toMatchObject({ lineage: "l2", parent: "l1", cutIndex: 2, adopted: ["l1", "l0"] });
+  expect(world.replayed().dump()).toEqual(world.dump());
+});
+
+test("what was adopted before a restore is not adopted by what goes on from it", () => {
+  const world = withSealed();
+  world.apply([begin, { kind: "adoptLineages", lineage: "l2", adopted: ["l1"] }]);
+  world.apply([{ kind: "beginLineage", lineage: "l3", parent: "l2", cutIndex: 4 }]);
+  world.apply([{ kind: "adoptLineages", lineage: "l2", adopted: ["l1", "l0"] }]);
+  expect(lineage(world)).toMatchObject({ lineage: "l3", parent: "l2" });
+  expect(lineage(world)?.adopted).toBeUndefined();
 });
 
 test("a segment knows when it ended, and behind a gap where its chain begins", () => {

@@ -241,6 +241,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: kind("condemnCold"), keys: fc.array(text) }),
   fc.record({ kind: kind("pardonCold"), keys: fc.array(text) }),
   fc.record({ kind: kind("beginLineage"), lineage: text, parent: text, cutIndex: count }),
+  fc.record({ kind: kind("adoptLineages"), lineage: text, adopted: fc.array(text) }),
   fc.record({ kind: kind("putBucketSetting"), bucket: text, name: settingName, document: text }),
   fc.record({ kind: kind("deleteBucketSetting"), bucket: text, name: settingName }),
   fc.record({

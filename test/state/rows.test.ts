@@ -107,7 +107,7 @@ const arbitraries = {
   ),
   counter: fc.record({ value: count }),
   condemned: fc.record({ sinceMs: count, wasNamed: fc.boolean() }),
-  lineage: fc.record({ lineage: text, parent: text, cutIndex: count }),
+  lineage: withSome({ lineage: text, parent: text, cutIndex: count }, { adopted: fc.array(text) }),
   dates: fc.record({ offsetMs: fc.maxSafeInteger(), floorMs: count }),
 } satisfies { readonly [Name in keyof typeof rows]: fc.Arbitrary<object> };
 
