@@ -84,9 +84,9 @@ function linesOf(report: AdoptReport): readonly string[] {
       return ["this store was not restored from another one: there is nothing to adopt"];
     case "refused":
       return [
-        `nothing was adopted: ${report.heirs.join(", ")} may have been restored from the same objects. Once ` +
-          "they are not needed any more, delete what lies below their names in the bucket, and their notes " +
-          "below lineages/",
+        `nothing was adopted: ${report.heirs.join(", ")} may have been restored from the same objects. ` +
+          "Once nobody needs them, delete what lies below their names in the bucket, and the notes " +
+          "about them below lineages/",
       ];
     default:
       return unreachable(report);

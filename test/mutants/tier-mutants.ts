@@ -2,6 +2,8 @@
 import type { Mutant } from "./mutant.ts";
 
 const collector = ["test/offload/collector.test.ts"];
+const adopting = ["test/offload/adopt.test.ts"];
+const auditing = ["test/offload/audit.test.ts"];
 const packer = ["test/offload/packer.test.ts"];
 const plan = ["test/offload/garbage-plan.test.ts", ...collector];
 
@@ -101,5 +103,45 @@ export const tierMutants: readonly Mutant[] = [
     find: "if (counted === liveBytes) return true;",
     replace: "if (counted !== undefined) return true;",
     killedBy: packer,
+  },
+  {
+    name: "parent-cleared-away-unasked",
+    what: "a restored store deletes objects of its parent, whose node still lives",
+    file: "src/offload/tier-rows.ts",
+    find: "return row?.lineage === lineage ? (row.adopted ?? []) : [];",
+    replace: "return row?.lineage === lineage ? (row.adopted ?? [row.parent]) : [];",
+    killedBy: adopting,
+  },
+  {
+    name: "adopted-beside-an-heir",
+    what: "of two stores that were restored from one, one deletes what the other names",
+    file: "src/offload/adopt.ts",
+    find: 'if (heirs.length > 0) return { kind: "refused", heirs };',
+    replace: 'if (heirs.length > 1e9) return { kind: "refused", heirs };',
+    killedBy: adopting,
+  },
+  {
+    name: "tail-by-its-number-alone",
+    what: "a tail of the parent goes for a segment here that has the same number and another history",
+    file: "src/offload/garbage-plan.ts",
+    find: "listed.has(copy) && isSameLineage(copy, key)) {",
+    replace: "listed.has(copy) && isSameLineage(copy, copy)) {",
+    killedBy: adopting,
+  },
+  {
+    name: "audit-believes-a-list",
+    what: "an audit of a bucket whose lists lag tells of objects that are not missing",
+    file: "src/offload/audit.ts",
+    find: "if (found === bytes) continue;",
+    replace: "if (found === -1) continue;",
+    killedBy: auditing,
+  },
+  {
+    name: "audit-repacks-damage",
+    what: "of a damaged copy without another one nobody is told what is lost",
+    file: "src/offload/audit-mender.ts",
+    find: "if (!isSoundPiece(bytes, piece.named)) places.add(placeOf(piece.named));",
+    replace: "if (bytes.length === 0) places.add(placeOf(piece.named));",
+    killedBy: auditing,
   },
 ];

@@ -31,7 +31,7 @@ function restored(): GarbageWorld {
   return store;
 }
 
-test("a restored store leaves its parent's objects alone until they are adopted, and then clears away", async () => {
+test("a restored store leaves its parent's objects alone until it has adopted them", async () => {
   let adopted = 0;
   await fc.assert(
     fc.asyncProperty(deeds, deeds, async (before, after) => {
@@ -102,7 +102,7 @@ test("a restore from a parent that was adopted stops every deletion again", asyn
   expect(store.world.objects.size).toBe(size);
 });
 
-test("a tail of the parent goes with its own manifests, not because a segment here has the same number", async () => {
+test("a tail of the parent stays though a segment here has the same number", async () => {
   const store = new GarbageWorld();
   store.append(29);
   for (const segment of store.sealed.slice(0, 2)) store.upload(segment);
