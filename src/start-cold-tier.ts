@@ -100,7 +100,7 @@ function recoveryPointOf({ recoveryPoint }: Config): number | undefined {
 }
 
 async function settingsOf(config: Config, disk: Disk): Promise<ColdTierSettings> {
-  const { tier, space, hotBytesMax, dataDir } = config;
+  const { tier, space, raft, hotBytesMax, dataDir } = config;
   const { totalBytes } = await disk.space(dataDir);
   return {
     recoveryPointMs: recoveryPointOf(config),
@@ -109,6 +109,7 @@ async function settingsOf(config: Config, disk: Disk): Promise<ColdTierSettings>
     budget: { bytesPerSecondMax: tier.bytesPerSecondMax, requestsPerMinuteMax: tier.requestsPerMinuteMax },
     livePercentMin: space.livePercentMin,
     hotBytesMax: hotBytesOf(hotBytesMax, totalBytes),
+    snapshot: { entriesMin: raft.snapshotLogsSinceLast, logBytes: space.snapshotAfter },
     freeBytesMin: Math.min(totalBytes * FREE_SHARE_MIN, FREE_BYTES_MAX),
   };
 }
@@ -135,7 +136,15 @@ export function tierNodeOf(node: StorageNode): TierNode {
     place: { cluster, lineage },
     incarnation: node.incarnation,
     segments: node.state.segments,
+    index: node.index,
     local: node.local,
+    segmentBytes: node.node.segmentBytes,
+    voters: [node.node.nodeId],
+    term: () => node.replica.term,
+    lastTime: () => {
+      const { logTimeMs, dates } = node.state;
+      return { logTimeMs, dateMs: dates.at(logTimeMs) };
+    },
     logTimeMs: () => node.logClock.nowMs(),
     freeBytes: () => node.guard.freeBytes,
     propose: (command) => node.replica.propose(command),

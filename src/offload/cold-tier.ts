@@ -9,10 +9,15 @@ import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { ColdPlace } from "./cold-names.ts";
 import { InFlight } from "./in-flight.ts";
+import { LineageWatch } from "./lineage-watch.ts";
+import { LogFollower } from "./log-follower.ts";
+import { ManifestWriter } from "./manifest-writer.ts";
 import { Offloader } from "./offloader.ts";
 import type { ForecastFacts, ForecastPolicy } from "./policy-forecast.ts";
 import { Residence } from "./residence.ts";
 import { SegmentUploader } from "./segment-uploader.ts";
+import type { RestorePoint } from "./restore-points.ts";
+import { TailWriter } from "./tail-writer.ts";
 import { gatherFacts } from "./tier-facts.ts";
 import type { TierFront } from "./tier-front.ts";
 import { TierLoop } from "./tier-loop.ts";
@@ -43,6 +48,9 @@ export class ColdTier {
   readonly #planner: TierPlanner;
   readonly #offloader: Offloader;
   readonly #residence: Residence;
+  readonly #lineage: LineageWatch;
+  readonly #tails: TailWriter;
+  readonly #follower: LogFollower;
   readonly #inFlight = new InFlight();
   readonly #abort = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -62,16 +70,20 @@ export class ColdTier {
         policySettings(settings, { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() }),
     });
     const { verify } = settings;
-    const uploader = new SegmentUploader({ ...common, inFlight: this.#inFlight, verify });
+    const writing = { ...common, inFlight: this.#inFlight, verify };
+    const uploader = new SegmentUploader(writing);
     const inOrder = settings.recoveryPointMs !== undefined;
     const planner = this.#planner;
-    this.#offloader = new Offloader({
-      ...common,
-      planner,
-      uploader,
-      mayWrite: () => this.#isReached,
-      inOrder,
-    });
+    const lineage = new LineageWatch({ ...common, place: node.place });
+    const isReached = (): boolean => this.#isReached;
+    const mayWrite = (): boolean => isReached() && lineage.mayWrite;
+    const offloader = new Offloader({ ...common, planner, uploader, mayWrite, inOrder });
+    const tails = new TailWriter(writing);
+    const manifests = new ManifestWriter({ ...writing, lineage, offloader, tails, isFollowed: inOrder });
+    this.#lineage = lineage;
+    this.#offloader = offloader;
+    this.#tails = tails;
+    this.#follower = new LogFollower({ ...common, settings, lineage, tails, manifests, isReached });
     this.#residence = new Residence({ ...common, planner });
     front.mendWith((id) => this.#residence.mend(id));
     if (inOrder) front.follow(() => uploadedThrough(node.segments.all, this.#coldSnapshotIndex));
@@ -79,7 +91,7 @@ export class ColdTier {
 
   /** Of the newest restore point. */
   get #coldSnapshotIndex(): number {
-    return 0;
+    return this.#follower.newest?.snapshotIndex ?? 0;
   }
 
   start(): this {
@@ -87,6 +99,7 @@ export class ColdTier {
     this.#add(this.#probe(signal));
     this.#add(this.#offloader.run(signal));
     this.#add(this.#residence.run(signal));
+    this.#add(this.#follower.run(signal));
     return this;
   }
 
@@ -153,6 +166,13 @@ export class ColdTier {
     return { tier: policySettings(settings, disk), recoveryPointMs: settings.recoveryPointMs };
   }
 
+  /** A restore point of now, and all that it names, in the bucket; before the loops run, too. */
+  async writeManifest({
+    signal = this.#abort.signal,
+  }: { readonly signal?: AbortSignal } = {}): Promise<RestorePoint> {
+    return await this.#follower.writeManifest({ minIndex: "none", signal });
+  }
+
   get status(): TierStatus {
     const { front, node, clock } = this.#parts;
     const { health } = front;
@@ -166,6 +186,7 @@ export class ColdTier {
     }
     const { uploaded, lastUploadMs } = this.#offloader;
     const { counts, stuckBytes } = this.#residence;
+    const { pointAtMs } = this.#follower;
     const { segments: pendingSegments, bytes: pendingBytes } = this.#planner.pending;
     const agoOf = (ms: number): number => Math.round((clock.monotonicMs() - ms) / 1000);
     return {
@@ -183,6 +204,12 @@ export class ColdTier {
       freedSegments: counts.freed,
       recalledSegments: counts.recalled,
       stuckBytes,
+      recoveryPointSeconds: Math.ceil(this.#follower.lagMs / 1000),
+      coveredIndex: this.#follower.covered,
+      tails: this.#tails.count,
+      restorePointIndex: this.#follower.newest?.index ?? 0,
+      ...(pointAtMs === undefined ? {} : { lastManifestSecondsAgo: agoOf(pointAtMs) }),
+      ...(this.#lineage.heir === undefined ? {} : { supersededBy: this.#lineage.heir }),
       ...(lastUploadMs === undefined ? {} : { lastUploadSecondsAgo: agoOf(lastUploadMs) }),
     };
   }

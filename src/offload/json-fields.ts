@@ -21,6 +21,10 @@ export class JsonFields {
     return typeof value === "string" ? value : this.#refuse(name, "no text");
   }
 
+  has(name: string): boolean {
+    return Object.hasOwn(this.#value, name);
+  }
+
   flag(name: string): boolean {
     const value = this.#field(name);
     return typeof value === "boolean" ? value : this.#refuse(name, "neither true nor false");

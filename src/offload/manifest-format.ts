@@ -61,7 +61,7 @@ function endOf(sha256: string): string {
 /** Field by field: what else an object may carry does not get into the bucket. */
 function encodeHead(manifest: Manifest): string {
   const { cluster, lineage, index, term, incarnation, parent, snapshot, membership } = manifest;
-  const { dateMs, logTimeMs, segmentBytes } = manifest;
+  const { dateMs, logTimeMs, segmentBytes, isEnd } = manifest;
   return JSON.stringify({
     cluster,
     lineage,
@@ -69,6 +69,7 @@ function encodeHead(manifest: Manifest): string {
     term,
     incarnation,
     parent: parent && { lineage: parent.lineage, cutIndex: parent.cutIndex },
+    isEnd,
     dateMs,
     logTimeMs,
     segmentBytes,
@@ -145,11 +146,13 @@ function decodeHead(value: unknown): Omit<Manifest, "segments"> {
   const parent = head.optional("parent");
   const snapshot = head.optional("snapshot");
   const membership = head.object("membership");
+  const isEnd = head.has("isEnd") && head.flag("isEnd");
   return {
     ...attemptIn(head),
     cluster: head.text("cluster"),
     lineage: head.text("lineage"),
     parent: parent && { lineage: parent.text("lineage"), cutIndex: parent.count("cutIndex") },
+    ...(isEnd ? { isEnd } : {}),
     dateMs: head.count("dateMs"),
     logTimeMs: head.count("logTimeMs"),
     segmentBytes: head.count("segmentBytes"),

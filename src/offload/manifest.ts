@@ -33,6 +33,11 @@ export type Manifest = Attempt & {
   readonly lineage: string;
   /** Where this lineage was restored from: it shares the parent's entries up to `cutIndex`. */
   readonly parent: { readonly lineage: string; readonly cutIndex: number } | undefined;
+  /**
+   * Only where the bucket does not follow the log behind `index`: what was uploaded later is no part of it,
+   * and what lies between was perhaps never uploaded.
+   */
+  readonly isEnd?: true;
   /** Of the entry at `index`, as users see dates. */
   readonly dateMs: number;
   readonly logTimeMs: number;

@@ -7,8 +7,8 @@
  * telling the log, still overlaps.
  */
 import { DamageError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
-import { ColdDamagedError } from "../ports/cold-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { SegmentUploader } from "./segment-uploader.ts";
 import type { TierHealth } from "./tier-health.ts";
@@ -40,6 +40,7 @@ export class Offloader {
   readonly #parts: OffloaderParts;
   /** Damaged files, with when they are to be looked at again. */
   readonly #damaged = new Map<number, number>();
+  readonly #turns = new Semaphore(1);
   #uploaded: UploadCounts = { segments: 0, bytes: 0 };
   #lastUploadMs: number | undefined;
 
@@ -67,8 +68,9 @@ export class Offloader {
     await new TierLoop("upload", this.#parts).run(async () => {
       const startMs = clock.monotonicMs();
       const { ids, planMs } = await this.#wanted(startMs);
+      const before = this.#uploaded.segments;
       await this.uploadAll(ids, signal);
-      return ids.length > 0 ? 0 : LOOK_EVERY_MS + planMs * REST_FACTOR;
+      return this.#uploaded.segments > before ? 0 : LOOK_EVERY_MS + planMs * REST_FACTOR;
     }, signal);
   }
 
@@ -82,8 +84,15 @@ export class Offloader {
     return { ids, planMs };
   }
 
-  /** In this order. Rejects with the first failure, when none of them is under way any more. */
+  /**
+   * In this order, behind whatever is being uploaded already. Rejects with the first failure, when none of
+   * them is under way any more.
+   */
   async uploadAll(ids: readonly number[], signal: AbortSignal): Promise<void> {
+    if (ids.length > 0) await this.#turns.run(() => this.#uploadInOrder(ids, signal));
+  }
+
+  async #uploadInOrder(ids: readonly number[], signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const ended = AbortSignal.any([signal, failed.signal]);
     const running = new Set<Promise<void>>();
@@ -124,11 +133,9 @@ export class Offloader {
         const { bytes } = outcome.copy;
         this.#uploaded = { segments: this.#uploaded.segments + 1, bytes: this.#uploaded.bytes + bytes };
         this.#lastUploadMs = clock.monotonicMs();
-        health.worked("unverified");
         logger.debug("a segment is in the cold tier", { segment: id, bytes });
       }
     } catch (error) {
-      if (error instanceof ColdDamagedError) health.failed("unverified", error.message);
       if (!(error instanceof DamageError)) throw error;
       // What follows it is worth as much as ever, and should not wait for somebody to mend this one.
       this.#damaged.set(id, clock.monotonicMs() + DAMAGED_RETRY_MS);

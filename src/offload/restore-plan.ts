@@ -122,7 +122,8 @@ export function planRestore(bucket: BucketContents, wish: RestoreWish): RestoreP
       return refusal("newerRelease", `a newer release wrote ${key}`, [{ ...reading, key }], passedOver);
     }
     const found = { key, manifest: reading.manifest, objects: choice.objects };
-    const survey = surveyOf(bucket, listed, found, choice.limit);
+    const limit = limitOf(found.manifest, choice);
+    const survey = surveyOf(bucket, listed, found, limit);
     if (survey.lacks.length === 0) return finish(survey, choice, wish, passedOver);
     if (!survey.lacksSnapshot) spare ??= survey;
     passedOver.push({ key, problems: survey.lacks });
@@ -312,11 +313,13 @@ function staying({ key, bytes, sha256, first, last }: RestoreFetch): RestoredSeg
 
 function finish(
   survey: Survey,
-  { due, limit }: Choice,
+  choice: Choice,
   { target, acceptGap }: RestoreWish,
   passedOver: readonly PassedOver[],
 ): RestorePlan | RestoreRefusal {
   const { manifest, chain, sources, lacks, lost } = survey;
+  const { due } = choice;
+  const limit = limitOf(manifest, choice);
   const replay = chain.links.map(fetchOf);
   const applyFrom = (manifest.snapshot?.index ?? 0) + 1;
   const index = Math.max(chain.reached, applyFrom - 1);
@@ -347,6 +350,11 @@ function finish(
     warnings: sources.problems,
     passedOver,
   };
+}
+
+/** Behind some manifests the bucket holds this and that, and not the log. */
+function limitOf({ isEnd, index }: Manifest, { limit }: Choice): number {
+  return isEnd === true ? Math.min(limit, index) : limit;
 }
 
 /** Whether it is about an entry that is wanted. */

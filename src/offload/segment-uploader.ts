@@ -19,6 +19,7 @@ import type { InFlight } from "./in-flight.ts";
 import { checkSound } from "./sound-file.ts";
 import { chainBeforeAt, chainBehind, lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
+import type { TierHealth } from "./tier-health.ts";
 import type { TierPace } from "./tier-pace.ts";
 import { END_BYTES, verifyCopy, verifyRequests } from "./verify-copy.ts";
 import type { VerifyMode } from "./verify-copy.ts";
@@ -31,6 +32,7 @@ export type UploaderParts = {
   readonly pace: TierPace;
   readonly inFlight: InFlight;
   readonly verify: VerifyMode;
+  readonly health?: Pick<TierHealth, "kept"> | undefined;
 };
 
 export type UploadHow = {
@@ -100,14 +102,14 @@ export class SegmentUploader {
     { segment, file }: { readonly segment: SegmentEntry; readonly file: LocalFile },
     { signal, mayPut, onPut }: UploadHow,
   ): Promise<ColdCopy> {
-    const { store, clock, pace, verify: mode } = this.#parts;
+    const { store, clock, pace, health, verify: mode } = this.#parts;
     const end = await this.#soundEnd(segment, file, signal);
     await pace.spend({ bytes: file.bytes, requests: 1 + verifyRequests(mode, file.bytes) }, signal);
     if (mayPut !== undefined) await orAborted(mayPut, signal);
     const kind = file.kind === "verbatim" ? "segment" : "packed";
     const stored = await store.putFile(key, file.path, { kind, signal });
     onPut?.();
-    await verifyCopy(store, { ...stored, key, end }, { mode, clock, signal });
+    await verifyCopy(store, { ...stored, key, end }, { mode, clock, signal, health });
     return { kind: file.kind, key, bytes: stored.bytes, sha256: stored.sha256 };
   }
 

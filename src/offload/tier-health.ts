@@ -5,6 +5,7 @@
  * Troubles have names, because reads may work where writes are refused: each goes by itself, when what it is
  * about works again. Of several the one that needs somebody is told first.
  */
+import type { ColdKind } from "../ports/cold-store.ts";
 import type { Logger } from "../ports/logger.ts";
 
 /** What can be wrong, the one that needs somebody most first. */
@@ -34,6 +35,7 @@ export type TierState = "ok" | "degraded";
 export class TierHealth {
   readonly #logger: Logger;
   readonly #reasons = new Map<TroubleName, string>();
+  readonly #lost = new Map<ColdKind, string>();
   readonly #unreached: string;
   #toldReason: string | undefined;
 
@@ -70,6 +72,15 @@ export class TierHealth {
     if (this.#reasons.size === 0) return;
     this.#reasons.delete(name);
     this.#tell();
+  }
+
+  /** Whether objects of this kind stay where they were put; `reason` if the last one did not. */
+  kept(kind: ColdKind, reason: string | undefined): void {
+    if (reason === undefined) this.#lost.delete(kind);
+    else this.#lost.set(kind, reason);
+    const [first] = this.#lost.values();
+    if (first === undefined) this.worked("unverified");
+    else this.failed("unverified", first);
   }
 
   /** Somebody looked whether the place is there and lets us in, and it does. */

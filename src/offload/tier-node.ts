@@ -7,6 +7,7 @@ import { CHAIN_START } from "../segment/record.ts";
 import type { Command, CommandResult } from "../state/command.ts";
 import type { SegmentEntry, SegmentTable } from "../state/segment-table.ts";
 import type { LocalSegments } from "../store/local-segments.ts";
+import type { StateIndex } from "../store/state-index.ts";
 import type { ColdPlace } from "./cold-names.ts";
 
 export type TierNode = {
@@ -15,7 +16,14 @@ export type TierNode = {
   /** Of this process; never the same twice. */
   readonly incarnation: string;
   readonly segments: SegmentTable;
+  readonly index: Pick<StateIndex, "iterate" | "getLater">;
   readonly local: LocalSegments;
+  /** As manifests have them. */
+  readonly segmentBytes: number;
+  readonly voters: readonly string[];
+  term(): number;
+  /** Of the last entry that is applied. */
+  lastTime(): { readonly logTimeMs: number; readonly dateMs: number };
   /** As the next entry will have it. */
   logTimeMs(): number;
   /** On the disk of this node. */
@@ -61,4 +69,25 @@ export function uploadedThrough(all: readonly SegmentEntry[], snapshotIndex: num
     through = segment.id;
   }
   return through;
+}
+
+/**
+ * How far the bucket holds the log from this entry on without a gap, in sealed segments and then in tails,
+ * which reach as far as they do in the first segment that it lacks.
+ */
+export function coveredFrom(
+  index: number,
+  all: readonly SegmentEntry[],
+  reachIn: (segmentId: number) => number,
+): number {
+  let first = all.length;
+  while (first > 0 && lastOf(all[first - 1] as SegmentEntry) > index) first--;
+  let covered = index;
+  for (let at = first; at < all.length; at++) {
+    const segment = all[at] as SegmentEntry;
+    if (segment.firstIndex > covered + 1) break;
+    if (!segment.cut || !isInBucket(segment)) return Math.max(covered, reachIn(segment.id));
+    covered = lastOf(segment);
+  }
+  return covered;
 }

@@ -13,6 +13,8 @@ export type ColdTierSettings = {
   readonly livePercentMin: number;
   /** Of all segments on this disk. */
   readonly hotBytesMax: number;
+  /** When the next snapshot is due: so many entries, and so many bytes of log. */
+  readonly snapshot: { readonly entriesMin: number; readonly logBytes: number };
   /** Of the whole disk, which others fill too: segments go before writes are refused. */
   readonly freeBytesMin: number;
 };

@@ -6,6 +6,17 @@ export type TierStatus = {
   readonly reason?: string;
   readonly place: string;
   readonly lineage: string;
+  /** What a loss of every node would cost at this moment, at most. */
+  readonly recoveryPointSeconds: number;
+  /** The last entry that a restore would lead to. */
+  readonly coveredIndex: number;
+  /** Of the newest manifest; 0 if there is none, or it is not known yet. */
+  readonly restorePointIndex: number;
+  /** Of the open segment. */
+  readonly tails: number;
+  readonly lastManifestSecondsAgo?: number;
+  /** The lineage that was restored from this one: nothing is uploaded any more. */
+  readonly supersededBy?: string;
   /** Of all segments that have a copy. */
   readonly coldSegments: number;
   readonly coldBytes: number;

@@ -10,6 +10,8 @@ import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ColdDamagedError, ColdMissingError } from "../ports/cold-store.ts";
 import type { ColdStore, ColdStored } from "../ports/cold-store.ts";
+import { parseColdKey } from "./cold-names.ts";
+import type { TierHealth } from "./tier-health.ts";
 
 export type VerifyMode = "auto" | "full";
 
@@ -20,6 +22,8 @@ export type Verification = {
   readonly mode: VerifyMode;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Told whether objects like this one are kept. */
+  readonly health?: Pick<TierHealth, "kept"> | undefined;
 };
 
 /** Of a segment or a snapshot: its trailer, and some of the table before it. */
@@ -35,9 +39,27 @@ export function verifyRequests(mode: VerifyMode, bytes: number): number {
 
 /** Throws ColdDamagedError if what lies there is not what was put; other errors of the port pass through. */
 export async function verifyCopy(store: ColdStore, copy: PutCopy, verification: Verification): Promise<void> {
+  const kind = parseColdKey(copy.key)?.name.kind ?? "manifest";
+  try {
+    await verifyHead(store, copy, verification);
+    await verifyBytes(store, copy, verification);
+    verification.health?.kept(kind, undefined);
+  } catch (error) {
+    const isLost = error instanceof ColdMissingError || error instanceof ColdDamagedError;
+    if (!isLost) throw error;
+    verification.health?.kept(kind, error.message);
+    if (error instanceof ColdDamagedError) throw error;
+    throw new ColdDamagedError(`${whatOf(store, copy)}: it went while it was verified`, { cause: error });
+  }
+}
+
+function whatOf({ place }: ColdStore, { key }: PutCopy): string {
+  return `cold tier ${place}, ${key}`;
+}
+
+async function verifyHead(store: ColdStore, copy: PutCopy, { signal }: Verification): Promise<void> {
   const { key, bytes, sha256 } = copy;
-  const { mode, signal } = verification;
-  const what = `cold tier ${store.place}, ${key}`;
+  const what = whatOf(store, copy);
   const head = await store.head(key, { signal });
   if (head === undefined) throw new ColdDamagedError(`${what}: it was put, and is not there`);
   if (head.bytes !== bytes)
@@ -45,26 +67,22 @@ export async function verifyCopy(store: ColdStore, copy: PutCopy, verification: 
   if (head.sha256 !== undefined && head.sha256 !== sha256) {
     throw new ColdDamagedError(`${what}: it was put with SHA-256 ${sha256}, and has ${head.sha256}`);
   }
-  try {
-    switch (mode) {
-      case "auto":
-        return await verifyEnd(store, copy, { what, signal });
-      case "full":
-        return await verifyAll(store, copy, { ...verification, what });
-      default:
-        return unreachable(mode);
-    }
-  } catch (error) {
-    if (!(error instanceof ColdMissingError)) throw error;
-    throw new ColdDamagedError(`${what}: it went while it was verified`, { cause: error });
+}
+
+async function verifyBytes(store: ColdStore, copy: PutCopy, verification: Verification): Promise<void> {
+  switch (verification.mode) {
+    case "auto":
+      return await verifyEnd(store, copy, verification);
+    case "full":
+      return await verifyAll(store, copy, verification);
+    default:
+      return unreachable(verification.mode);
   }
 }
 
-async function verifyEnd(
-  store: ColdStore,
-  { key, bytes, end }: PutCopy,
-  { what, signal }: { readonly what: string; readonly signal: AbortSignal },
-): Promise<void> {
+async function verifyEnd(store: ColdStore, copy: PutCopy, { signal }: Verification): Promise<void> {
+  const { key, bytes, end } = copy;
+  const what = whatOf(store, copy);
   const range = { start: bytes - end.length, end: bytes };
   const found = await store.get(key, { range, signal });
   if (Buffer.compare(found, end) !== 0) {
@@ -72,11 +90,9 @@ async function verifyEnd(
   }
 }
 
-async function verifyAll(
-  store: ColdStore,
-  { key, bytes, sha256 }: ColdStored & { readonly key: string },
-  { what, signal, clock }: Verification & { readonly what: string },
-): Promise<void> {
+async function verifyAll(store: ColdStore, copy: PutCopy, { signal, clock }: Verification): Promise<void> {
+  const { key, bytes, sha256 } = copy;
+  const what = whatOf(store, copy);
   const hash = createHash("sha256");
   for (let start = 0; start < bytes; start += WINDOW_BYTES) {
     const range = { start, end: Math.min(bytes, start + WINDOW_BYTES) };

@@ -6,6 +6,7 @@ import { BusyError, UnavailableError } from "../base/errors.ts";
 import type { SegmentTable } from "../state/segment-table.ts";
 import type { LocalFile, LocalSegments } from "../store/local-segments.ts";
 import type { Log } from "../store/log.ts";
+import type { SegmentFiles } from "../store/segment-files.ts";
 import type { SnapshotInfo } from "../store/snapshot-file.ts";
 import type { LocalValues } from "./local-values.ts";
 import type { Replica } from "./replica.ts";
@@ -13,6 +14,7 @@ import type { SpaceKeeper } from "./space-keeper.ts";
 
 export type LocalStoreOptions = {
   readonly values: LocalValues;
+  readonly files: SegmentFiles;
   readonly keeper: SpaceKeeper;
   readonly replica: Replica;
   readonly log: Log;
@@ -53,6 +55,15 @@ export class LocalStore implements LocalSegments {
 
   withSnapshot<Result>(minIndex: number, work: (snapshot: SnapshotInfo) => Promise<Result>): Promise<Result> {
     return this.#options.keeper.withSnapshot(minIndex, work);
+  }
+
+  async readLog(
+    id: number,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    const count = await this.#options.files.use(id, (file) => file.read(bytes, start));
+    return bytes.subarray(0, count);
   }
 
   /** One after the other: who comes later means entries that the one before does not end. */

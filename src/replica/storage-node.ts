@@ -370,7 +370,7 @@ function keepSpace(
   const propose: Replica["propose"] = (command) => replica.propose(command);
   const work = { disk, directory, files, log, index, segments, values, tier, propose };
   const space = new SpaceKeeper({ ...work, settings, caution, clock, logger });
-  return { space, local: new LocalStore({ values, keeper: space, replica, log, segments }) };
+  return { space, local: new LocalStore({ values, files, keeper: space, replica, log, segments }) };
 }
 
 function reopener(options: StorageNodeOptions): (old: IndexStore) => Promise<IndexStore> {

@@ -46,6 +46,9 @@ export interface LocalSegments {
    */
   withSnapshot<Result>(minIndex: number, work: (snapshot: SnapshotInfo) => Promise<Result>): Promise<Result>;
 
+  /** Bytes of a segment above the floor, the open one among them: as many as there are in this range. */
+  readLog(id: number, range: { readonly start: number; readonly end: number }): Promise<Buffer>;
+
   /**
    * Ends the open segment with a seal entry, if it holds any entry; resolves with the id of the last sealed
    * segment, once its footer is written.

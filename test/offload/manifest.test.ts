@@ -71,6 +71,12 @@ describe("a manifest", () => {
     );
   });
 
+  test("that is the end of what the bucket has says so, and comes back so", () => {
+    const manifest = manifestOf(25, { isEnd: true });
+    expect(read(bytesOf(manifest))).toEqual({ kind: "manifest", manifest });
+    expect(bytesOf(manifestOf(25)).includes("isEnd")).toBe(false);
+  });
+
   test("is one JSON document that other tools read too", () => {
     const manifest = manifestOf(25, { snapshot: snapshotOf(12) });
     expect(JSON.parse(bytesOf(manifest).toString("utf8"))).toMatchObject({

@@ -358,6 +358,15 @@ describe("a hole in the log", () => {
     });
   });
 
+  test("behind a manifest that says it is the end is none: what lies there came for other reasons", () => {
+    const { world } = usualWorld({ isEnd: true });
+    world.segment(6);
+    world.tail(35, 37);
+    const plan = planned(world);
+    expect(plan.recoveryPoint.index).toBe(34);
+    expect(plan.warnings).toEqual([]);
+  });
+
   test("that a missing segment leaves is filled from tails", () => {
     const { world } = usualWorld();
     world.remove(key(3));

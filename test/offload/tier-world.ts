@@ -32,6 +32,7 @@ export function tierSettings(changes: Partial<ColdTierSettings> = {}): ColdTierS
     budget: { bytesPerSecondMax: 1024 ** 3, requestsPerMinuteMax: 60_000 },
     livePercentMin: 50,
     hotBytesMax: Number.MAX_SAFE_INTEGER,
+    snapshot: { entriesMin: 20, logBytes: 8 * SEGMENT_BYTES },
     freeBytesMin: 0,
     ...changes,
   };

@@ -62,6 +62,8 @@ export class FailingColdStore implements ColdStore {
   isDown = false;
   /** How long a slow call takes. */
   slowMs: number;
+  /** Puts of these keys are answered and not kept. */
+  loses: (key: string) => boolean = () => false;
   readonly #store: ColdStore;
   readonly #options: FailingColdOptions;
   readonly #told = new Map<ColdOperation, (ColdFault | "none")[]>();
@@ -107,7 +109,7 @@ export class FailingColdStore implements ColdStore {
     const before = await this.#entryOf(key);
     const stored = await store();
     // Its digest and length had to be known, so it was kept for a moment.
-    if (fault === "keepNothing") await this.#store.delete([key]);
+    if (fault === "keepNothing" || this.loses(key)) await this.#store.delete([key]);
     this.#listLater(key, before);
     if (fault === "failAfter") throw this.#unavailable("put", key);
     return stored;
