@@ -9,6 +9,8 @@ import { ROOT, ROOT_SECRET } from "../http/fake-service.ts";
 import { FakeTier } from "../http/fake-tier.ts";
 import { startEdge } from "../http/start-edge.ts";
 import type { StartedEdge } from "../http/start-edge.ts";
+import { blockAfter, readReadme, sessionOf } from "../scenario/readme-blocks.ts";
+import { exampleAnswer } from "./cost-example.ts";
 import { run } from "./run.ts";
 import type { Outcome } from "./run.ts";
 
@@ -94,6 +96,20 @@ describe("cost", () => {
       err: expect.stringMatching(err),
     });
   });
+});
+
+test("the example of README.md is what is printed", async () => {
+  const [example] = sessionOf(blockAfter(readReadme(), "<!-- cost session -->"));
+  const argv = example?.command.split(" ") ?? [];
+  const tier = new FakeTier();
+  started = await startEdge({ tier });
+  tier.cost = (asked) => {
+    expect(asked.policy).toEqual({ tierAfterMs: 604_800_000, recoveryPointMs: "off" });
+    return Promise.resolve(exampleAnswer);
+  };
+  const where = `--admin-addr=127.0.0.1:${started.adminPort}`;
+  const { exitCode, out } = await run([...argv.slice(1), where], { env });
+  expect([argv[0], exitCode, out]).toEqual(["thermocline", 0, example?.output]);
 });
 
 function answerOf(

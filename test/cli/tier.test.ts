@@ -7,6 +7,7 @@ import { DONE, FakeTier } from "../http/fake-tier.ts";
 import { send } from "../http/client.ts";
 import { startEdge } from "../http/start-edge.ts";
 import type { StartedEdge } from "../http/start-edge.ts";
+import { blockAfter, readReadme } from "../scenario/readme-blocks.ts";
 import { run } from "./run.ts";
 import type { Outcome } from "./run.ts";
 
@@ -177,6 +178,20 @@ describe("an answer", () => {
     expect(outcome).toMatchObject({ exitCode: 1, out: "" });
     expect(outcome.err).toContain("the answer is not ours");
   });
+});
+
+test("the commands of README.md are those that there are", async () => {
+  const tier = await openTier();
+  tier.outcome = DONE;
+  const lines = blockAfter(readReadme(), "<!-- tier commands -->").split("\n");
+  const commands = lines.map((line) => line.replace(/ *#.*$/, "").split(" "));
+  for (const [program, ...argv] of commands) {
+    const { exitCode, err } = await thermocline(...argv);
+    expect([program, argv, exitCode, err]).toEqual(["thermocline", argv, 0, ""]);
+  }
+  expect(new Set(tier.begun.map(({ what }) => what))).toEqual(
+    new Set(["offload", "recall", "audit", "adopt"]),
+  );
 });
 
 describe("usage", () => {
