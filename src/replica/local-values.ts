@@ -3,7 +3,7 @@
  * large, lends them, and is the only one that takes one away or brings one back. A file goes for one of two
  * reasons: nothing in it is live, or the state names a verified copy elsewhere (promise P5).
  */
-import { BusyError, UnavailableError } from "../base/errors.ts";
+import { BusyError, DamageError, UnavailableError } from "../base/errors.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { isOutOfSpace } from "../ports/disk.ts";
 import { PACKED_HEAD_BYTES, isPacked } from "../segment/packed-segment.ts";
@@ -196,14 +196,21 @@ export class LocalValues {
 
   /** It gets its name when it is whole: a crash before that leaves what the next stock removes. */
   async #bringBack(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
-    const { disk, files } = this.#options;
+    const { disk, files, segments } = this.#options;
     const unfinished = files.path(id) + UNFINISHED;
     try {
       if (!this.#mayRecall(id)) return false;
+      const wanted = segments.byId(id)?.cold?.bytes;
       await fetch(unfinished);
       // Its row may have gone meanwhile: then nothing would ever read it.
       if (!this.#mayRecall(id)) return false;
       const bytes = await withOpen(disk, unfinished, (file) => file.size());
+      // Another copy may have taken its place meanwhile: either has all that is live.
+      if (bytes !== wanted && bytes !== segments.byId(id)?.cold?.bytes) {
+        throw new DamageError(
+          `what was brought for ${files.path(id)} has ${bytes} bytes, its copy ${wanted}`,
+        );
+      }
       await this.#orFail(async () => {
         await syncFile(disk, unfinished);
         await disk.rename(unfinished, files.path(id));

@@ -58,8 +58,9 @@ async function recall(
   const isBack = await node.local.recall(row.id, async (path) => {
     const bytes = await store.get(row.cold?.key ?? "");
     const file = await recorded.machine.disk.open(path, "write");
-    await file.write(bytes.subarray(0, 3000), 0);
-    await file.write(bytes.subarray(3000), 3000);
+    const half = Math.ceil(bytes.length / 2);
+    await file.write(bytes.subarray(0, half), 0);
+    await file.write(bytes.subarray(half), half);
     await file.close();
   });
   if (isBack) cold.recalled++;

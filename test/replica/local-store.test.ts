@@ -162,6 +162,27 @@ describe("a segment comes back", () => {
     await world.space.close(store);
   });
 
+  test("not at all, if it is shorter or longer than its copy", async () => {
+    const world = new LocalWorld();
+    const store = await world.filled();
+    await world.offload(store, 1);
+    await world.free(store, 1);
+    const { disk } = world.space.machine;
+    for (const change of [-1, 1]) {
+      const fetch = async (path: string): Promise<void> => {
+        await world.fetch(1, path);
+        const file = await disk.open(path, "write");
+        await file.truncate((await file.size()) + change);
+        await file.close();
+      };
+      expect(await world.space.outcome(store.node.local.recall(1, fetch))).toBe("DamageError");
+    }
+    expect(await world.files()).not.toContain(world.nameOf(1));
+    expect(store.fatal).toEqual([]);
+    expect(await world.space.wrong(store)).toEqual([]);
+    await world.space.close(store);
+  });
+
   test("not at all, if nothing in it is needed any more when its bytes have come", async () => {
     const world = new LocalWorld();
     const store = await world.filled();
