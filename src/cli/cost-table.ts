@@ -78,9 +78,10 @@ const LINES: readonly (readonly [name: string, of: (forecast: Forecast) => strin
   ["on this disk then", ({ hotBytes }) => bytesText(hotBytes)],
   ["in the bucket then", ({ coldBytes }) => bytesText(coldBytes)],
   ["requests for that", ({ dollarsNow }) => dollars(dollarsNow)],
-  ["tails a month, at most", ({ tailPutsPerMonthMax: puts }) => `${grouped(puts)} PUT`],
-  ["cold reads a month", ({ coldReadsPerMonth: gets }) => `${grouped(Math.round(gets))} GET`],
-  ["a month, at most", ({ dollarsPerMonthMax }) => dollars(dollarsPerMonthMax)],
+  ["tails a month, at most", ({ tailsPerMonthMax }) => grouped(tailsPerMonthMax)],
+  ["lists a month", ({ listsPerMonth }) => grouped(listsPerMonth)],
+  ["cold reads a month", ({ coldReadsPerMonth }) => grouped(Math.round(coldReadsPerMonth))],
+  ["a month, if busy", ({ dollarsPerMonth }) => dollars(dollarsPerMonth)],
 ];
 
 function forecastTable({ now, changed }: CostAnswer["forecast"]): string {

@@ -11,7 +11,7 @@ import type { ColdCopy } from "../state/rows.ts";
 import type { TierPace } from "./tier-pace.ts";
 
 /** In memory; each is one request. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
+export const FETCH_WINDOW_BYTES = 16 * 1024 * 1024;
 const HASHED_PER_STEP = 1024 * 1024;
 
 export type FetchParts = {
@@ -31,8 +31,8 @@ export async function fetchCopy(
   const hash = createHash("sha256");
   try {
     await file.truncate(0);
-    for (let start = 0; start < bytes; start += WINDOW_BYTES) {
-      const range = { start, end: Math.min(bytes, start + WINDOW_BYTES) };
+    for (let start = 0; start < bytes; start += FETCH_WINDOW_BYTES) {
+      const range = { start, end: Math.min(bytes, start + FETCH_WINDOW_BYTES) };
       await pace.spend({ bytes: range.end - start, requests: 1 }, signal);
       const window = await store.get(key, { range, signal });
       if (window.length !== range.end - start) {

@@ -18,13 +18,12 @@ import type { TierHealth } from "./tier-health.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { coveredFrom, lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
+import { TAIL_BEGIN_SHARE } from "./tier-settings.ts";
 import type { ColdTierSettings } from "./tier-settings.ts";
 
 const LOOK_MS_MAX = 1000;
 /** Looks within one recovery point. */
 const LOOKS = 10;
-/** A tail is begun when so much of the recovery point has passed: it takes time, too. */
-const BEGIN_SHARE = 0.7;
 /** Between two restore points of a store that nobody follows, at least. */
 const QUIET_MS_MIN = 60_000;
 
@@ -158,7 +157,7 @@ export class LogFollower {
   #isTailDue(): boolean {
     const { recoveryPointMs } = this.#parts.settings;
     if (recoveryPointMs === undefined) return false;
-    return this.#coverage.lagMs(this.#parts.clock.monotonicMs()) >= recoveryPointMs * BEGIN_SHARE;
+    return this.#coverage.lagMs(this.#parts.clock.monotonicMs()) >= recoveryPointMs * TAIL_BEGIN_SHARE;
   }
 
   /** Everything that is applied by now, if all before the open segment is in the bucket. */

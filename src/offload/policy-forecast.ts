@@ -5,9 +5,11 @@
  */
 import type { Steps } from "../base/steps.ts";
 import { NO_USAGE, costOf } from "./cost.ts";
-import type { Prices } from "./cost.ts";
+import type { Prices, Usage } from "./cost.ts";
+import { FETCH_WINDOW_BYTES } from "./fetch-copy.ts";
 import { planTier } from "./tier-policy.ts";
 import type { TierSegment, TierSettings, TierSituation } from "./tier-policy.ts";
+import { TAIL_BEGIN_SHARE } from "./tier-settings.ts";
 
 export type ForecastPolicy = {
   readonly tier: TierSettings;
@@ -25,11 +27,13 @@ export type Forecast = {
   readonly hotBytes: number;
   readonly coldBytes: number;
   /** If there is something new in the log all the time; a quiet store needs none. */
-  readonly tailPutsPerMonthMax: number;
+  readonly tailsPerMonthMax: number;
+  /** Whatever the policy: for garbage, and for somebody who was restored from here. */
+  readonly listsPerMonth: number;
   /** If what is read goes on being read as of late; caching is not counted. */
   readonly coldReadsPerMonth: number;
   readonly dollarsNow: number;
-  readonly dollarsPerMonthMax: number;
+  readonly dollarsPerMonth: number;
 };
 
 export type ForecastFacts = {
@@ -40,6 +44,12 @@ export type ForecastFacts = {
 };
 
 const MONTH_MS = 30 * 24 * 3_600_000;
+/** The collector lists everything so often, a thousand objects a request. */
+const COLLECT_EVERY_MS = 300_000;
+const LISTED_AT_ONCE = 1000;
+/** And so many requests are made to see whether this lineage is still the newest. */
+const WATCH_EVERY_MS = 600_000;
+const WATCH_LISTS = 3;
 
 export function* forecastPolicy(
   { segments, situation, halfLifeMs }: ForecastFacts,
@@ -62,28 +72,50 @@ export function* forecastPolicy(
     recalls: sumOf(segments, recalled, ({ cold }) => cold?.bytes ?? 0),
   };
   let coldBytes = 0;
+  let coldCopies = 0;
   let heat = 0;
   for (const segment of segments) {
     const { id, cold, bytes, liveBytes, hotBytes } = segment;
+    if (packed.has(id) || cold !== undefined || uploaded.has(id)) coldCopies++;
     if (packed.has(id)) coldBytes += liveBytes;
     else if (cold !== undefined || uploaded.has(id)) coldBytes += cold?.bytes ?? bytes;
     if (!recalled.has(id) && (hotBytes === 0 || freed.has(id))) heat += segment.heat;
   }
   // Reads at an even pace heat up to pace × half-life / ln 2, where as many are forgotten as come.
   const coldReadsPerMonth = ((heat * Math.LN2) / halfLifeMs) * MONTH_MS;
-  const tailPutsPerMonthMax = recoveryPointMs === undefined ? 0 : MONTH_MS / recoveryPointMs;
-  const now = { ...NO_USAGE, puts: plan.uploads.length + plan.repacks.length, gets: plan.recalls.length };
-  const later = { ...NO_USAGE, puts: tailPutsPerMonthMax, gets: coldReadsPerMonth, storedBytes: coldBytes };
+  const tailEveryMs = (recoveryPointMs ?? Infinity) * TAIL_BEGIN_SHARE;
+  const tailsPerMonthMax = Math.ceil(MONTH_MS / tailEveryMs);
+  const pages = Math.ceil((coldCopies + 1) / LISTED_AT_ONCE);
+  const listsPerMonth = (MONTH_MS / COLLECT_EVERY_MS) * pages + (MONTH_MS / WATCH_EVERY_MS) * WATCH_LISTS;
+  const now = verifiedPuts(plan.uploads.length + plan.repacks.length);
+  const tails = verifiedPuts(tailsPerMonthMax);
+  const later = {
+    ...tails,
+    gets: tails.gets + coldReadsPerMonth,
+    lists: listsPerMonth,
+    storedBytes: coldBytes,
+  };
   const monthly = costOf(later, prices);
   return {
     ...found,
     hotBytes: situation.hotBytes - found.frees.bytes + found.recalls.bytes,
     coldBytes,
-    tailPutsPerMonthMax,
+    tailsPerMonthMax,
+    listsPerMonth,
     coldReadsPerMonth,
-    dollarsNow: costOf(now, prices).requests,
-    dollarsPerMonthMax: monthly.requests + monthly.storagePerMonth,
+    dollarsNow: costOf({ ...now, gets: now.gets + windowsOf(found.recalls) }, prices).requests,
+    dollarsPerMonth: monthly.requests + monthly.storagePerMonth,
   };
+}
+
+/** Each is asked for, and read at its end, before anybody relies on it. */
+function verifiedPuts(puts: number): Usage {
+  return { ...NO_USAGE, puts, heads: puts, gets: puts };
+}
+
+/** Segments come back a window at a time. */
+function windowsOf({ segments, bytes }: Moved): number {
+  return Math.max(segments, Math.ceil(bytes / FETCH_WINDOW_BYTES));
 }
 
 function sumOf(

@@ -25,6 +25,8 @@ export const HEAT_HALF_LIFE_MS = 3_600_000;
 export const HEAT_SEGMENTS_MAX = 100_000;
 const FREE_HEAT_MAX = 2;
 export const RECALL_HEAT_MIN = 16;
+/** A tail is begun when so much of the recovery point has passed: it takes time, too. */
+export const TAIL_BEGIN_SHARE = 0.7;
 /** What goes makes room for a while. */
 const LOW_SHARE = 0.9;
 const DECISIONS_MAX = 64;

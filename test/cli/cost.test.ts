@@ -136,8 +136,8 @@ describe("the table", () => {
     const now = {
       ...NO_FORECAST,
       hotBytes: 3 * MIB,
-      tailPutsPerMonthMax: 259_200,
-      dollarsPerMonthMax: 1.296,
+      tailsPerMonthMax: 259_200,
+      dollarsPerMonth: 1.296,
     };
     const changed = { ...NO_FORECAST, uploads: { segments: 1, bytes: 64 * MIB }, dollarsNow: 0.000_005 };
     const answer = answerOf(
@@ -161,17 +161,18 @@ one by one  100,000  100,000  0     0     0       390.6 MiB  390.6 MiB  390.6 Mi
 requests: 10,227 times cheaper than one by one
 storage, a month: $0.0101; one by one $0.00877
 
-WHAT THE POLICY DOES NEXT  NOW          CHANGED
-uploads                    none         1 segment, 64 MiB
-packs                      none         none
-frees                      none         none
-recalls                    none         none
-on this disk then          3 MiB        0 B
-in the bucket then         0 B          0 B
-requests for that          $0           $0.00000500
-tails a month, at most     259,200 PUT  0 PUT
-cold reads a month         0 GET        0 GET
-a month, at most           $1.30        $0
+WHAT THE POLICY DOES NEXT  NOW      CHANGED
+uploads                    none     1 segment, 64 MiB
+packs                      none     none
+frees                      none     none
+recalls                    none     none
+on this disk then          3 MiB    0 B
+in the bucket then         0 B      0 B
+requests for that          $0       $0.00000500
+tails a month, at most     259,200  0
+lists a month              0        0
+cold reads a month         0        0
+a month, if busy           $1.30    $0
 `);
   });
 

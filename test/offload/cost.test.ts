@@ -172,6 +172,9 @@ const facts = (segments: readonly TierSegment[]): ForecastFacts => ({
   halfLifeMs: HOUR,
 });
 
+/** Of the collector every five minutes, and of the lineage every ten. */
+const LISTS = (8640 + 3 * 4320) * 0.000_005;
+
 describe("a dry run of a policy", () => {
   const forecast = (segments: readonly TierSegment[], wanted: ForecastPolicy) =>
     finishAtOnce(forecastPolicy(facts(segments), wanted, list));
@@ -183,19 +186,28 @@ describe("a dry run of a policy", () => {
     expect(off.dollarsNow).toBe(0);
     const soon = forecast(segments, policy());
     expect(soon.uploads).toEqual({ segments: 5, bytes: 5 * 64 * MIB });
-    expect(soon.dollarsNow).toBeCloseTo(5 * 0.000_005, 12);
+    // Each is put, asked for, and read at its end.
+    expect(soon.dollarsNow).toBeCloseTo(5 * (0.000_005 + 2 * 0.000_000_4), 12);
     expect(soon.coldBytes).toBe(5 * 64 * MIB);
-    expect(soon.dollarsPerMonthMax).toBeCloseTo((5 * 64 * 0.023) / 1024, 9);
+    expect(soon.dollarsPerMonth).toBeCloseTo(LISTS + (5 * 64 * 0.023) / 1024, 9);
   });
 
   test("tells what a recovery point costs at most", () => {
     const on = forecast([], policy({}, 10_000));
-    expect(on.tailPutsPerMonthMax).toBe(259_200);
-    expect(on.dollarsPerMonthMax).toBeCloseTo(1.296, 9);
-    expect(forecast([], policy()).dollarsPerMonthMax).toBe(0);
+    // One is begun after seven tenths of it.
+    expect(on.tailsPerMonthMax).toBe(Math.ceil(2_592_000 / 7));
+    expect(on.dollarsPerMonth).toBeCloseTo(LISTS + on.tailsPerMonthMax * 0.000_005_8, 9);
+    expect(forecast([], policy())).toMatchObject({ tailsPerMonthMax: 0, listsPerMonth: 21_600 });
+    expect(forecast([], policy()).dollarsPerMonth).toBeCloseTo(LISTS, 12);
     const young = segment(1, { endedAtMs: 10 * HOUR });
     expect(forecast([young], policy({}, 10_000)).uploads.segments).toBe(1);
     expect(forecast([young], policy()).uploads.segments).toBe(0);
+  });
+
+  test("tells what looking for garbage costs: a listing of everything, however little changes", () => {
+    const cold = { kind: "verbatim", bytes: 64 * MIB } as const;
+    const many = Array.from({ length: 2500 }, (_, at) => segment(at + 1, { cold }));
+    expect(forecast(many, policy()).listsPerMonth).toBe(8640 * 3 + 4320 * 3);
   });
 
   test("counts what is packed by what is live in it", () => {
@@ -226,7 +238,8 @@ describe("a dry run of a policy", () => {
     expect(warmer.coldReadsPerMonth).toBeGreaterThan(found.coldReadsPerMonth);
     const recalling = forecast(segments, policy({ recallHeatMin: 1.5 }));
     expect(recalling.recalls).toEqual({ segments: 1, bytes: 64 * MIB });
-    expect(recalling.dollarsNow).toBeCloseTo(0.000_000_4, 12);
+    // In windows of 16 MiB.
+    expect(recalling.dollarsNow).toBeCloseTo(4 * 0.000_000_4, 12);
     expect(recalling.coldReadsPerMonth).toBeCloseTo(0.5 * Math.LN2 * 720, 6);
   });
 });

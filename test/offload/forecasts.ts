@@ -12,10 +12,11 @@ export const NO_FORECAST: Forecast = {
   recalls: NOTHING,
   hotBytes: 0,
   coldBytes: 0,
-  tailPutsPerMonthMax: 0,
+  tailsPerMonthMax: 0,
+  listsPerMonth: 0,
   coldReadsPerMonth: 0,
   dollarsNow: 0,
-  dollarsPerMonthMax: 0,
+  dollarsPerMonth: 0,
 };
 
 export function reportOf(

@@ -104,7 +104,7 @@ test("a changed policy stands beside the present one", () =>
     const { forecast } = await desk.cost({ policy, prices: {} });
     expect(forecast.now.uploads.segments).toBe(1);
     expect(forecast.changed?.uploads.segments).toBe(2);
-    expect(forecast.changed?.tailPutsPerMonthMax).toBe(259_200);
+    expect(forecast.changed?.tailsPerMonthMax).toBe(Math.ceil(2_592_000 / 7));
     const off = await desk.cost({ policy: { recoveryPointMs: "off" }, prices: {} });
-    expect(off.forecast.changed?.tailPutsPerMonthMax).toBe(0);
+    expect(off.forecast.changed?.tailsPerMonthMax).toBe(0);
   }));
