@@ -75,8 +75,8 @@ test("it holds production dependencies alone, and nothing else of the checkout",
   expect(packages.length).toBeGreaterThan(20);
   expect(packages.filter((name) => !allowed.has(`node_modules/${name}`))).toEqual([]);
   expect(rest).toEqual({
-    top: [".dist", "LICENSE", "docker", "node_modules", "package.json", "src"],
-    tools: ["healthcheck.js", "make-bucket.js"],
+    top: [".dist", "LICENSE", "docker", "node_modules", "package.json"],
+    tools: ["command.js", "healthcheck.js", "make-bucket.js"],
   });
 });
 
