@@ -156,6 +156,8 @@ export class NodeDisk implements Disk {
   }
 
   async lock(directory: string): Promise<DirectoryLock | undefined> {
+    // LevelDB would make it too, but keeps to itself why it could not.
+    await fs.promises.mkdir(directory, { recursive: true });
     try {
       return await openLock(directory);
     } catch (error) {

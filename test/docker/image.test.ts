@@ -1,10 +1,11 @@
 /** The image: what docker/Dockerfile promises, seen from outside. */
-import { readFile } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { Wait, getContainerRuntimeClient } from "testcontainers";
 import { expect, test } from "vitest";
 import { UPLOAD_BYTES, halfAnUpload } from "../scenario/slow-upload.ts";
 import { runProgram } from "../scenario/run-program.ts";
+import { temporaryDirectory } from "../support/open-store.ts";
 import { openClient } from "./bucket-client.ts";
 import { thermoclineImage } from "./images.ts";
 import { freshVolume, rootKeys, rootPair, startThermocline } from "./thermocline-container.ts";
@@ -129,6 +130,17 @@ test.each([
   const ended = await runProgram("docker", ["run", "--rm", ...given, thermoclineImage()]);
   expect(ended.err).toMatch(message);
   expect(ended.code).toBe(2);
+});
+
+test("a directory that it may not write into is told by name and reason", async () => {
+  await using directory = await temporaryDirectory();
+  // As docker makes one that is not there: others may look into it.
+  await chmod(directory.path, 0o755);
+  const keys = Object.entries(rootKeys).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  const args = ["run", "--rm", ...keys, "--volume", `${directory.path}:/data`, thermoclineImage()];
+  const ended = await runProgram("docker", args);
+  expect(ended.err).toMatch(/^thermocline: EACCES: permission denied, .*'\/data/m);
+  expect(ended.code).toBe(1);
 });
 
 test("its health check says no, and why, where no server runs or one is not ready", async () => {
