@@ -19,6 +19,8 @@ import { BucketSurvey } from "./bucket-survey.ts";
 import type { Survey } from "./bucket-survey.ts";
 import { planGarbage } from "./garbage-plan.ts";
 import type { GarbagePlan, GarbageSettings } from "./garbage-plan.ts";
+import { bytesByKind } from "./tier-facts.ts";
+import type { StoredBytes } from "./tier-facts.ts";
 import type { TierHealth } from "./tier-health.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { lastOf } from "./tier-node.ts";
@@ -63,6 +65,8 @@ export type CollectorStatus = {
   readonly deleted: number;
   /** What lies at or below it is needed by no replay from the bucket: 0 while that is not known. */
   readonly oldestSnapshotIndex: number;
+  /** Of everything below the cluster, as the last round listed it; `undefined` before there was one. */
+  readonly storedBytes: StoredBytes | undefined;
 };
 
 type Facts = {
@@ -82,6 +86,7 @@ export class Collector {
     waiting: 0,
     deleted: 0,
     oldestSnapshotIndex: 0,
+    storedBytes: undefined,
   };
 
   constructor(options: CollectorOptions) {
@@ -109,6 +114,8 @@ export class Collector {
 
   async #collect(signal: AbortSignal): Promise<GarbagePlan> {
     const facts = await this.#look(signal);
+    const storedBytes = await finishInSteps(bytesByKind(facts.survey.listing), this.#options.clock);
+    this.#status = { ...this.#status, storedBytes };
     const plan = await this.#plan(facts);
     this.#tell(plan);
     await this.#proposeAll("pardonCold", plan.unmark, signal);

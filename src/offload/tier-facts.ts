@@ -2,6 +2,7 @@
 import { finishInSteps } from "../base/steps.ts";
 import type { Steps } from "../base/steps.ts";
 import type { Clock } from "../ports/clock.ts";
+import { coldKindIn } from "./cold-names.ts";
 import type { UsageKind } from "./cost.ts";
 import type { ForecastFacts } from "./policy-forecast.ts";
 import type { TierPlanner } from "./tier-planner.ts";
@@ -24,6 +25,26 @@ function* gathered(planner: TierPlanner): Steps<readonly TierSegment[]> {
     if (segments.length % SEGMENTS_PER_STEP === 0) yield;
   }
   return segments;
+}
+
+/** Of a listing. */
+export function* bytesByKind(
+  listing: Iterable<{ readonly key: string; readonly bytes: number }>,
+): Steps<StoredBytes> {
+  const stored: { [Kind in UsageKind]: number } = {
+    segment: 0,
+    packed: 0,
+    snapshot: 0,
+    tail: 0,
+    manifest: 0,
+    other: 0,
+  };
+  let seen = 0;
+  for (const { key, bytes } of listing) {
+    stored[coldKindIn(key) ?? "other"] += bytes;
+    if (++seen % SEGMENTS_PER_STEP === 0) yield;
+  }
+  return stored;
 }
 
 /** Of copies that segments name: what the bucket holds of them by the state. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
-import { coldKey, coldPrefix, isNamePart, parseColdKey } from "../../src/offload/cold-names.ts";
+import { coldKey, coldKindIn, coldPrefix, isNamePart, parseColdKey } from "../../src/offload/cold-names.ts";
 import type { ColdName } from "../../src/offload/cold-names.ts";
 import { isColdKey, isColdPrefix } from "../../src/ports/cold-store.ts";
 
@@ -165,4 +165,22 @@ describe("no key is made", () => {
     expect(coldPrefix({ cluster: "a" })).toBe("a/");
     expect(coldPrefix({ cluster: "a", lineage: "b" })).toBe("a/b/");
   });
+});
+
+test("the kind of a key is that of its name, of a prefix that of its folder, and others have none", () => {
+  fc.assert(
+    fc.property(names, (name) => {
+      expect(coldKindIn(coldKey(place, name))).toBe(name.kind);
+      expect(coldKindIn(coldPrefix(place, name.kind))).toBe(name.kind);
+    }),
+  );
+  for (const other of [
+    "",
+    "c0ffee/",
+    "c0ffee/feed/",
+    "c0ffee/feed/tail",
+    "c0ffee/feed/heirs/x",
+    "a/b/x/tail/1",
+  ])
+    expect(coldKindIn(other)).toBeUndefined();
 });

@@ -207,6 +207,21 @@ describe("an object", () => {
   });
 });
 
+test("a round tells what lies there, by kind", async () => {
+  const store = busyWorld();
+  const collector = collectorOf(store, { store: storeOf(store) });
+  expect(collector.status.storedBytes).toBeUndefined();
+  const bytesOf = (folder: string): number =>
+    [...store.world.objects]
+      .filter(([key]) => key.split("/")[2] === folder)
+      .reduce((sum, [, bytes]) => sum + bytes, 0);
+  const [segment, snapshot, manifest] = [bytesOf("segments"), bytesOf("snapshots"), bytesOf("manifest")];
+  await collector.collect(signal);
+  expect(collector.status.storedBytes).toMatchObject({ segment, snapshot, manifest });
+  expect(segment).toBeGreaterThan(0);
+  expect(snapshot).toBeGreaterThan(0);
+});
+
 describe("nothing goes", () => {
   test("once another lineage went on from this one, even between the two looks", async () => {
     const { store, orphan } = await withOrphan();
