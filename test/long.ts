@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { flipTable, runBitFlips } from "./crash/bit-flips.ts";
 import { runCrashImages } from "./crash/run-crash-images.ts";
+import { recordTier } from "./crash/tier-phases.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
 import { runColdObjects } from "./long/cold-objects.ts";
@@ -26,6 +27,17 @@ const runs: Readonly<Record<string, Run>> = {
     count: 50_000,
     run: async ({ seed, count }) => {
       const { failures, distinct, ...facts } = await runCrashImages({ seed, images: count });
+      return { count: distinct, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+    },
+  },
+  "tier-images": {
+    count: 20_000,
+    run: async ({ seed, count }) => {
+      const { failures, distinct, ...facts } = await runCrashImages({
+        seed,
+        images: count,
+        record: recordTier,
+      });
       return { count: distinct, failures: failures.map((failure) => JSON.stringify(failure)), facts };
     },
   },
