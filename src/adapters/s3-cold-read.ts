@@ -7,8 +7,11 @@ import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { COLD_WHOLE_BYTES_MAX, ColdDamagedError } from "../ports/cold-store.ts";
 import type { ColdRange } from "../ports/cold-store.ts";
 
+/** What is looked at of it. */
+export type Got = Pick<GetObjectCommandOutput, "Body" | "ContentLength" | "ContentRange">;
+
 export async function readBody(
-  answer: GetObjectCommandOutput,
+  answer: Got,
   asked: { readonly what: string; readonly range: ColdRange | undefined },
 ): Promise<Uint8Array> {
   const body = answer.Body as Readable | undefined;
@@ -30,7 +33,7 @@ export async function readBody(
 }
 
 function expectedBytes(
-  answer: GetObjectCommandOutput,
+  answer: Got,
   { what, range }: { readonly what: string; readonly range: ColdRange | undefined },
 ): number {
   const { ContentLength: announced, ContentRange: part } = answer;

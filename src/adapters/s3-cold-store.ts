@@ -140,9 +140,14 @@ export class S3ColdStore implements ColdStore {
       ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end - 1}` }),
     };
     const expected = range === undefined ? COLD_WHOLE_BYTES_MAX : range.end - range.start;
+    let attempts = 0;
     const bytes = await this.#wire.guarded({ bytes: expected, key, signal }, async (attempt) => {
-      const command = new GetObjectCommand(input);
-      const answer = await this.#wire.send<GetObjectCommandOutput>(command, expected, attempt);
+      const isFirst = attempts++ === 0;
+      const quick =
+        isFirst && range !== undefined ? await this.#wire.quickGet(key, range, attempt) : undefined;
+      const answer =
+        quick ??
+        (await this.#wire.send<GetObjectCommandOutput>(new GetObjectCommand(input), expected, attempt));
       return await readBody(answer, { what: this.#wire.what(key), range });
     });
     this.#isBucketThere = true;

@@ -72,6 +72,16 @@ function lengthIn(headers: Readonly<Record<string, string>>): number {
   return Number(headers["content-length"] ?? 0);
 }
 
+/** For requests that do not pass through the client's own stack. */
+export function tellGet(
+  { onRequest, key }: { readonly onRequest: OnColdRequest; readonly key: string },
+  { answer, error }: { readonly answer?: Answered; readonly error?: unknown },
+): void {
+  const request: ColdRequest = { operation: "get", key, status: 0, sentBytes: 0, receivedBytes: 0 };
+  if (answer !== undefined) onRequest({ ...request, ...answerOf("get", answer) });
+  else if (!isUnsent(error)) onRequest(request);
+}
+
 function isUnsent(error: unknown): boolean {
   const { code, message = "" } = (error ?? {}) as { readonly code?: unknown; readonly message?: string };
   return (typeof code === "string" && UNSENT.has(code)) || NO_CONNECTION.test(message);

@@ -4,6 +4,8 @@ import type { Mutant } from "./mutant.ts";
 const coldReads = ["test/replica/cold-reads.test.ts"];
 const coldCopies = ["test/replica/cold-copies.test.ts"];
 
+const quick = ["test/adapters/s3-cold-quick.test.ts"];
+
 export const coldReadMutants: readonly Mutant[] = [
   {
     name: "cold-body-unchecked",
@@ -116,5 +118,29 @@ export const coldReadMutants: readonly Mutant[] = [
     find: "const isReplaced = !isLast && read.segment().cold?.key !== copy.key;",
     replace: "const isReplaced = false;",
     killedBy: coldReads,
+  },
+  {
+    name: "quick-get-of-another-range",
+    what: "a read past the SDK signs one range and would take another",
+    file: "src/adapters/s3-cold-quick.ts",
+    find: "range: `bytes=${range.start}-${range.end - 1}`,",
+    replace: "range: `bytes=${range.start}-${range.end}`,",
+    killedBy: quick,
+  },
+  {
+    name: "quick-get-insists",
+    what: "an endpoint that refuses requests past the SDK gets two for each read for ever",
+    file: "src/adapters/s3-cold-quick.ts",
+    find: "      this.#refusals++;\n",
+    replace: "",
+    killedBy: quick,
+  },
+  {
+    name: "quick-get-uncounted",
+    what: "reads of the cold tier cost money that nobody counts",
+    file: "src/adapters/s3-cold-quick.ts",
+    find: "      onEnd({ answer });\n",
+    replace: "",
+    killedBy: quick,
   },
 ];
