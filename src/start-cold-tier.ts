@@ -7,6 +7,7 @@ import { openColdStore } from "./adapters/open-cold-store.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemRandom } from "./adapters/system-random.ts";
 import type { Config } from "./config/config.ts";
+import { beginLineage } from "./offload/begin-lineage.ts";
 import { ColdMeter } from "./offload/cold-meter.ts";
 import { ColdTier } from "./offload/cold-tier.ts";
 import { CostLedger } from "./offload/cost-ledger.ts";
@@ -19,6 +20,10 @@ import type { StorageNode, StorageNodeOptions } from "./replica/storage-node.ts"
 import { CostDesk } from "./service/cost-desk.ts";
 import { ServerTierActions } from "./service/tier-actions.ts";
 import type { PolicyChange } from "./service/tier-api.ts";
+import { keys } from "./state/keys.ts";
+import { rows } from "./state/rows.ts";
+import type { LineageRow } from "./state/rows.ts";
+import type { Restored } from "./store/restored-file.ts";
 
 const MIB = 1024 * 1024;
 /** More than what a node refuses bodies at: segments leave the disk before clients notice. */
@@ -72,7 +77,33 @@ export class ServerTier {
     const front = this.#front;
     const settings = await settingsOf(this.#config, disk);
     const parts = { front, settings, node: tierNodeOf(node), disk, clock: systemClock, logger, onFatal };
-    return new ColdTier(parts).start();
+    const tier = new ColdTier(parts);
+    if (node.restored !== undefined) await this.#beginLineage(node, node.restored, tier);
+    return tier.start();
+  }
+
+  /** After a restore nobody is served before the bucket knows the new lineage (RULES.md R20, R22). */
+  async #beginLineage(node: StorageNode, restored: Restored, tier: ColdTier): Promise<void> {
+    const { disk, logger } = this.#ports;
+    const { store } = this.#front;
+    const { replica, local, state, index } = node;
+    const lineageRow = (): LineageRow | undefined => {
+      const row = index.get(keys.meta("lineage"));
+      return row === undefined ? undefined : rows.lineage.decode(row);
+    };
+    await beginLineage({
+      restored,
+      directory: this.#config.dataDir,
+      disk,
+      store,
+      place: tier.place,
+      replica,
+      segments: state.segments,
+      lineageRow,
+      local,
+      writeManifest: () => tier.writeManifest(),
+      logger,
+    });
   }
 
   /** For the admin API. To be closed after the tier and before the node, whose directory it writes into. */
@@ -109,6 +140,9 @@ async function settingsOf(config: Config, disk: Disk): Promise<ColdTierSettings>
     budget: { bytesPerSecondMax: tier.bytesPerSecondMax, requestsPerMinuteMax: tier.requestsPerMinuteMax },
     livePercentMin: space.livePercentMin,
     hotBytesMax: hotBytesOf(hotBytesMax, totalBytes),
+    pins: tier.pins ?? [],
+    restoreWindowMs: tier.restoreWindow,
+    graceMs: tier.grace,
     snapshot: { entriesMin: raft.snapshotLogsSinceLast, logBytes: space.snapshotAfter },
     freeBytesMin: Math.min(totalBytes * FREE_SHARE_MIN, FREE_BYTES_MAX),
   };
@@ -138,6 +172,7 @@ export function tierNodeOf(node: StorageNode): TierNode {
     segments: node.state.segments,
     index: node.index,
     local: node.local,
+    bucketId: (name) => node.state.buckets.find(name)?.row.id,
     segmentBytes: node.node.segmentBytes,
     voters: [node.node.nodeId],
     term: () => node.replica.term,

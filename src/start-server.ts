@@ -278,8 +278,10 @@ async function openNode(
   }
   const node = await keptAlive(StorageNode.open(options));
   undo.unshift(() => node.close());
-  refuseWithoutTier(node);
-  if (serverTier === undefined) return { node };
+  if (serverTier === undefined) {
+    refuseWithoutTier(node);
+    return { node };
+  }
   const tier = await serverTier.start(node);
   undo.unshift(() => tier.close());
   const desk = await serverTier.openDesk(node, tier);

@@ -262,17 +262,17 @@ export const configSchema = z.strictObject({
     pins: setting(t.optional(t.keyPrefixes()), {
       description: "what is to stay on the disk: buckets, or bucket/prefix, separated by commas",
       defaultText: "none",
-      status: "not used yet",
+      status: "used",
     }),
     restoreWindow: setting(t.duration({ max: 3650 * day }), {
       description: "how long every moment stays restorable from the cold tier",
       default: "7d",
-      status: "not used yet",
+      status: "used",
     }),
     grace: setting(t.duration({ min: minute, max: 365 * day }), {
       description: "how long an object of the cold tier outlives the last restore point that needs it",
       default: "24h",
-      status: "not used yet",
+      status: "used",
     }),
   }),
   raft: z.strictObject({

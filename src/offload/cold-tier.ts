@@ -3,39 +3,28 @@
  * runs it. Starts once the node leads, ends before it closes; a place that is down or refuses us keeps
  * nobody from anything but the tier.
  */
-import type { Clock } from "../ports/clock.ts";
+import { BusyError } from "../base/errors.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
-import type { Disk } from "../ports/disk.ts";
-import type { Logger } from "../ports/logger.ts";
+import { adopt } from "./adopt.ts";
+import type { AdoptReport } from "./adopt.ts";
+import { audit } from "./audit.ts";
+import type { AuditCall, AuditTerms } from "./audit.ts";
+import type { AuditReport } from "./audit-report.ts";
 import type { ColdPlace } from "./cold-names.ts";
-import { InFlight } from "./in-flight.ts";
-import { LineageWatch } from "./lineage-watch.ts";
-import { LogFollower } from "./log-follower.ts";
-import { ManifestWriter } from "./manifest-writer.ts";
-import { Offloader } from "./offloader.ts";
+import { offloadAll } from "./offload-all.ts";
+import type { OffloadCall, OffloadCounts } from "./offload-all.ts";
 import type { ForecastFacts, ForecastPolicy } from "./policy-forecast.ts";
-import { Residence } from "./residence.ts";
-import { SegmentUploader } from "./segment-uploader.ts";
 import type { RestorePoint } from "./restore-points.ts";
-import { TailWriter } from "./tail-writer.ts";
 import { gatherFacts } from "./tier-facts.ts";
-import type { TierFront } from "./tier-front.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { uploadedThrough } from "./tier-node.ts";
-import type { TierNode } from "./tier-node.ts";
-import { TierPace } from "./tier-pace.ts";
-import { TierPlanner } from "./tier-planner.ts";
 import { RECALL_HEAT_MIN, policySettings } from "./tier-settings.ts";
 import type { ColdTierSettings } from "./tier-settings.ts";
 import type { TierStatus } from "./tier-status.ts";
+import { joinWorks } from "./tier-works.ts";
+import type { TierWorks, WorkParts } from "./tier-works.ts";
 
-export type ColdTierParts = {
-  readonly front: TierFront;
-  readonly settings: ColdTierSettings;
-  readonly node: TierNode;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly logger: Logger;
+export type ColdTierParts = WorkParts & {
   /** A broken invariant: the process has to end. */
   readonly onFatal: (error: unknown) => void;
 };
@@ -45,61 +34,26 @@ const CHECK_EVERY_MS = 5000;
 
 export class ColdTier {
   readonly #parts: ColdTierParts;
-  readonly #planner: TierPlanner;
-  readonly #offloader: Offloader;
-  readonly #residence: Residence;
-  readonly #lineage: LineageWatch;
-  readonly #tails: TailWriter;
-  readonly #follower: LogFollower;
-  readonly #inFlight = new InFlight();
+  readonly #works: TierWorks;
   readonly #abort = new AbortController();
   readonly #running: Promise<void>[] = [];
 
   constructor(parts: ColdTierParts) {
     this.#parts = parts;
-    const { front, settings, node, disk, clock, logger } = parts;
-    const { store, health, heat } = front;
-    const pace = new TierPace(clock, settings.budget);
-    const common = { node, store, disk, clock, logger, health, pace };
-    this.#planner = new TierPlanner({
-      ...common,
-      heat,
-      isPinned: () => false,
-      coldSnapshotIndex: () => this.#coldSnapshotIndex,
-      settings: () =>
-        policySettings(settings, { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() }),
-    });
-    const { verify } = settings;
-    const writing = { ...common, inFlight: this.#inFlight, verify };
-    const uploader = new SegmentUploader(writing);
-    const inOrder = settings.recoveryPointMs !== undefined;
-    const planner = this.#planner;
-    const lineage = new LineageWatch({ ...common, place: node.place });
-    const isReached = (): boolean => this.#isReached;
-    const mayWrite = (): boolean => isReached() && lineage.mayWrite;
-    const offloader = new Offloader({ ...common, planner, uploader, mayWrite, inOrder });
-    const tails = new TailWriter(writing);
-    const manifests = new ManifestWriter({ ...writing, lineage, offloader, tails, isFollowed: inOrder });
-    this.#lineage = lineage;
-    this.#offloader = offloader;
-    this.#tails = tails;
-    this.#follower = new LogFollower({ ...common, settings, lineage, tails, manifests, isReached });
-    this.#residence = new Residence({ ...common, planner });
-    front.mendWith((id) => this.#residence.mend(id));
-    if (inOrder) front.follow(() => uploadedThrough(node.segments.all, this.#coldSnapshotIndex));
-  }
-
-  /** Of the newest restore point. */
-  get #coldSnapshotIndex(): number {
-    return this.#follower.newest?.snapshotIndex ?? 0;
+    const works = joinWorks(parts);
+    this.#works = works;
+    const { front, node, settings } = parts;
+    front.mendWith((id) => works.residence.mend(id));
+    if (settings.recoveryPointMs === undefined) return;
+    const snapshotIndex = (): number => works.follower.newest?.snapshotIndex ?? 0;
+    front.follow(() => uploadedThrough(node.segments.all, snapshotIndex()));
   }
 
   start(): this {
     const { signal } = this.#abort;
+    const { offloader, residence, follower, pins, collector, packer } = this.#works;
     this.#add(this.#probe(signal));
-    this.#add(this.#offloader.run(signal));
-    this.#add(this.#residence.run(signal));
-    this.#add(this.#follower.run(signal));
+    for (const work of [offloader, residence, follower, pins, collector, packer]) this.#add(work.run(signal));
     return this;
   }
 
@@ -121,12 +75,7 @@ export class ColdTier {
 
   /** Being written, or written and not yet known to the log: nobody may take it for garbage. */
   isInFlight(key: string): boolean {
-    return this.#inFlight.has(key);
-  }
-
-  /** Whether the place was ever heard of: a folder is made by its check, and a wrong place is not filled. */
-  get #isReached(): boolean {
-    return !this.#parts.front.health.has("unreached");
+    return this.#works.inFlight.has(key);
   }
 
   async #probe(signal: AbortSignal): Promise<void> {
@@ -148,14 +97,52 @@ export class ColdTier {
     for (const id of ids) {
       signal.throwIfAborted();
       heat.touch(id, clock.monotonicMs(), RECALL_HEAT_MIN);
-      if (await this.#residence.recall(id, signal)) recalled++;
+      if (await this.#works.residence.recall(id, signal)) recalled++;
     }
     return recalled;
   }
 
+  /** Everything that is live into the bucket, a restore point, and off this disk; see offload-all.ts. */
+  async offloadAll(call: OffloadCall): Promise<OffloadCounts> {
+    await this.#requireWritable(call.signal);
+    const { isPinned } = this.#works.pins;
+    await this.#works.pins.look(call.signal);
+    return await offloadAll({ ...this.#works, node: this.#parts.node, isPinned }, call);
+  }
+
+  /** What the policy wants in the bucket now; how many segments that was. */
+  async offloadNow({ signal }: { readonly signal: AbortSignal }): Promise<number> {
+    await this.#requireWritable(signal);
+    const { planner, offloader } = this.#works;
+    const { uploads } = await planner.plan();
+    const before = offloader.uploaded.segments;
+    await offloader.uploadAll(
+      uploads.map(({ id }) => id),
+      signal,
+    );
+    return offloader.uploaded.segments - before;
+  }
+
+  async audit(terms: AuditTerms, call: AuditCall): Promise<AuditReport> {
+    return await audit(this.#works.audit, terms, call);
+  }
+
+  async adopt(call: { readonly signal: AbortSignal }): Promise<AdoptReport> {
+    const { node, clock } = this.#parts;
+    return await adopt({ node, index: node.index, store: this.store, clock }, call);
+  }
+
+  async #requireWritable(signal: AbortSignal): Promise<void> {
+    const { lineage } = this.#works;
+    const { store, health } = this.#parts.front;
+    await store.check({ signal });
+    await lineage.check(signal);
+    if (!lineage.mayWrite) throw new BusyError(health.reason ?? "another lineage goes on from this one");
+  }
+
   /** What the policy looks at, for a dry run of another one. */
   async policyFacts(): Promise<ForecastFacts> {
-    return await gatherFacts(this.#planner, this.#parts.clock);
+    return await gatherFacts(this.#works.planner, this.#parts.clock);
   }
 
   /** The policy as it would be with other settings. */
@@ -170,7 +157,7 @@ export class ColdTier {
   async writeManifest({
     signal = this.#abort.signal,
   }: { readonly signal?: AbortSignal } = {}): Promise<RestorePoint> {
-    return await this.#follower.writeManifest({ minIndex: "none", signal });
+    return await this.#works.follower.writeManifest({ minIndex: "none", signal });
   }
 
   get status(): TierStatus {
@@ -184,10 +171,11 @@ export class ColdTier {
       coldBytes += cold.bytes;
       if (node.local.bytesOf(id) === 0) coldOnlySegments++;
     }
-    const { uploaded, lastUploadMs } = this.#offloader;
-    const { counts, stuckBytes } = this.#residence;
-    const { pointAtMs } = this.#follower;
-    const { segments: pendingSegments, bytes: pendingBytes } = this.#planner.pending;
+    const { offloader, residence, follower, planner, tails, lineage, collector, packer } = this.#works;
+    const { uploaded, lastUploadMs } = offloader;
+    const { counts, stuckBytes } = residence;
+    const { pointAtMs, newest } = follower;
+    const { segments: pendingSegments, bytes: pendingBytes } = planner.pending;
     const agoOf = (ms: number): number => Math.round((clock.monotonicMs() - ms) / 1000);
     return {
       state: health.state,
@@ -203,13 +191,16 @@ export class ColdTier {
       uploadedBytes: uploaded.bytes,
       freedSegments: counts.freed,
       recalledSegments: counts.recalled,
+      packedSegments: packer.counts.segments,
+      garbageObjects: collector.status.waiting,
+      deletedObjects: collector.status.deleted,
       stuckBytes,
-      recoveryPointSeconds: Math.ceil(this.#follower.lagMs / 1000),
-      coveredIndex: this.#follower.covered,
-      tails: this.#tails.count,
-      restorePointIndex: this.#follower.newest?.index ?? 0,
+      recoveryPointSeconds: Math.ceil(follower.lagMs / 1000),
+      coveredIndex: follower.covered,
+      tails: tails.count,
+      restorePointIndex: newest?.index ?? 0,
       ...(pointAtMs === undefined ? {} : { lastManifestSecondsAgo: agoOf(pointAtMs) }),
-      ...(this.#lineage.heir === undefined ? {} : { supersededBy: this.#lineage.heir }),
+      ...(lineage.heir === undefined ? {} : { supersededBy: lineage.heir }),
       ...(lastUploadMs === undefined ? {} : { lastUploadSecondsAgo: agoOf(lastUploadMs) }),
     };
   }

@@ -22,15 +22,15 @@ export type Ground = {
 
 export const NO_SNAPSHOT: Ground = { index: 0, liveIds: new Set() };
 
-/** Segments that a restore on this ground needs. */
-export function neededOn(ground: Ground, all: readonly SegmentEntry[]): readonly SegmentEntry[] {
-  return all.filter((segment) => lastOf(segment) > ground.index || ground.liveIds.has(segment.id));
+/** Segments that a restore on this ground needs: that with the last entry of the snapshot ends its log. */
+function isNeededOn(ground: Ground, segment: SegmentEntry): boolean {
+  return lastOf(segment) >= ground.index || ground.liveIds.has(segment.id);
 }
 
 /** Those of them that are to be uploaded first, in the order of the log. */
 export function missingOn(ground: Ground, all: readonly SegmentEntry[]): readonly number[] {
-  return neededOn(ground, all)
-    .filter((segment) => segment.cut && !isCopied(segment, ground))
+  return all
+    .filter((segment) => isNeededOn(ground, segment) && segment.cut && !isCopied(segment, ground))
     .map(({ id }) => id);
 }
 
@@ -96,11 +96,9 @@ export function takeDraft(node: Pick<TierNode, "segments" | "lastTime">, ground:
   let next: number | undefined;
   let stoppedAt: number | undefined;
   for (const [at, segment] of all.entries()) {
-    const isReplayed = lastOf(segment) > ground.index;
-    const isLive = ground.liveIds.has(segment.id);
-    if (!isReplayed && !isLive) continue;
-    if (isLive) liveCount++;
-    if (isReplayed) {
+    if (!isNeededOn(ground, segment)) continue;
+    if (ground.liveIds.has(segment.id)) liveCount++;
+    if (lastOf(segment) > ground.index) {
       const { firstIndex } = segment;
       const isNext = next === undefined ? firstIndex <= ground.index + 1 : firstIndex === next;
       if (!isNext) return undefined;

@@ -36,15 +36,15 @@ export class TierHealth {
   readonly #logger: Logger;
   readonly #reasons = new Map<TroubleName, string>();
   readonly #lost = new Map<ColdKind, string>();
-  readonly #unreached: string;
-  #toldReason: string | undefined;
+  /** Said of a place that nobody has asked yet. */
+  readonly #unasked: string;
+  #told: TroubleName | "unasked" | undefined = "unasked";
 
   /** Nobody has asked the place yet: that is said, and is no news. */
   constructor(logger: Logger, unreached: string) {
     this.#logger = logger;
     this.#reasons.set("unreached", unreached);
-    this.#toldReason = unreached;
-    this.#unreached = unreached;
+    this.#unasked = unreached;
   }
 
   get state(): TierState {
@@ -52,11 +52,13 @@ export class TierHealth {
   }
 
   get reason(): string | undefined {
-    for (const name of TROUBLES) {
-      const reason = this.#reasons.get(name);
-      if (reason !== undefined) return reason;
-    }
-    return undefined;
+    const { trouble } = this;
+    return trouble && this.#reasons.get(trouble);
+  }
+
+  /** The one that needs somebody most. */
+  get trouble(): TroubleName | undefined {
+    return TROUBLES.find((name) => this.#reasons.has(name));
   }
 
   has(name: TroubleName): boolean {
@@ -89,15 +91,15 @@ export class TierHealth {
     this.#tell();
   }
 
-  /** A line for each change of the reason, not for each attempt. */
+  /** A line for each change of what is wrong, not for each attempt. */
   #tell(): void {
-    const { reason } = this;
-    if (reason === this.#toldReason) return;
-    const before = this.#toldReason;
-    this.#toldReason = reason;
+    const { trouble, reason } = this;
+    const before = this.#told;
+    const now = trouble === "unreached" && reason === this.#unasked ? "unasked" : trouble;
+    if (now === before) return;
+    this.#told = now;
     // That it works from the start is what everybody expects.
-    if (reason === undefined) {
-      if (before !== this.#unreached) this.#logger.info("the cold tier works again");
-    } else this.#logger.warn("the cold tier is degraded", { reason });
+    if (trouble !== undefined) this.#logger.warn("the cold tier is degraded", { trouble, reason });
+    else if (before !== "unasked") this.#logger.info("the cold tier works again");
   }
 }

@@ -18,6 +18,8 @@ export type TierNode = {
   readonly segments: SegmentTable;
   readonly index: Pick<StateIndex, "iterate" | "getLater">;
   readonly local: LocalSegments;
+  /** `undefined` if there is no such bucket. */
+  bucketId(name: string): number | undefined;
   /** As manifests have them. */
   readonly segmentBytes: number;
   readonly voters: readonly string[];

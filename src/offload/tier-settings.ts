@@ -1,4 +1,5 @@
 /** What the tier is told by its settings, as numbers; and what follows from them for the policy. */
+import type { Pin } from "./pins.ts";
 import type { TierBudget } from "./tier-pace.ts";
 import type { TierSettings } from "./tier-policy.ts";
 import type { VerifyMode } from "./verify-copy.ts";
@@ -13,6 +14,10 @@ export type ColdTierSettings = {
   readonly livePercentMin: number;
   /** Of all segments on this disk. */
   readonly hotBytesMax: number;
+  /** What is to stay on this disk. */
+  readonly pins: readonly Pin[];
+  readonly restoreWindowMs: number;
+  readonly graceMs: number;
   /** When the next snapshot is due: so many entries, and so many bytes of log. */
   readonly snapshot: { readonly entriesMin: number; readonly logBytes: number };
   /** Of the whole disk, which others fill too: segments go before writes are refused. */

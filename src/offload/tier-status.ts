@@ -29,6 +29,10 @@ export type TierStatus = {
   readonly uploadedBytes: number;
   readonly freedSegments: number;
   readonly recalledSegments: number;
+  readonly packedSegments: number;
+  /** Objects of the bucket that nothing needs, and that wait for the end of their grace. */
+  readonly garbageObjects: number;
+  readonly deletedObjects: number;
   /** What the disk holds above `hotBytesMax` although everything that may go has gone. */
   readonly stuckBytes: number;
   readonly lastUploadSecondsAgo?: number;

@@ -57,6 +57,10 @@ export class LocalStore implements LocalSegments {
     return this.#options.keeper.withSnapshot(minIndex, work);
   }
 
+  raiseFloor(id: number): Promise<void> {
+    return this.#options.keeper.raiseFloor(id);
+  }
+
   async readLog(
     id: number,
     { start, end }: { readonly start: number; readonly end: number },

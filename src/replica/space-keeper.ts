@@ -132,6 +132,30 @@ export class SpaceKeeper {
     }
   }
 
+  /**
+   * As many snapshots as the floor stays behind, each of a later entry, since they have their names by that.
+   * Entries that are kept for others to catch up are kept no longer.
+   */
+  async raiseFloor(segmentId: number): Promise<void> {
+    const { caution, propose } = this.#options;
+    await this.#values.stocked;
+    for (let made = 0; made < caution.snapshotsKept; made++) {
+      if (this.#values.floor.segmentId >= segmentId) return;
+      await propose({ kind: "tick" });
+      await this.#rounds.run(() => this.#roundNow({ entriesKept: 0 }));
+    }
+  }
+
+  async #roundNow(changes: Partial<SpaceSettings> = {}): Promise<void> {
+    try {
+      await this.#round(this.#signal, changes);
+    } catch (error) {
+      if (this.#signal.aborted) throw new UnavailableError("this node is stopping", { cause: error });
+      if (!isOutOfSpace(error)) throw error;
+      throw new BusyError("there is no room for a snapshot of the index now", { cause: error });
+    }
+  }
+
   #lendNewest(minIndex: number): SnapshotInfo | undefined {
     const [newest] = this.#snapshots;
     if (newest === undefined || newest.index < minIndex) return undefined;
@@ -143,13 +167,7 @@ export class SpaceKeeper {
     // Somebody else's round may have made it meanwhile.
     let lent = this.#lendNewest(minIndex);
     if (lent !== undefined) return lent;
-    try {
-      await this.#round(this.#signal);
-    } catch (error) {
-      if (this.#signal.aborted) throw new UnavailableError("this node is stopping", { cause: error });
-      if (!isOutOfSpace(error)) throw error;
-      throw new BusyError("there is no room for a snapshot of the index now", { cause: error });
-    }
+    await this.#roundNow();
     lent = this.#lendNewest(minIndex);
     if (lent === undefined) throw new BusyError(`entry ${minIndex} is not applied yet`);
     return lent;
@@ -200,10 +218,10 @@ export class SpaceKeeper {
     if (this.#isSnapshotDue()) await this.#rounds.run(() => this.#round(signal));
   }
 
-  async #round(signal: AbortSignal): Promise<void> {
+  async #round(signal: AbortSignal, changes: Partial<SpaceSettings> = {}): Promise<void> {
     const live = new LivePieces(this.#options.segments, this.#sparse());
     await this.#makeSnapshot(live, signal);
-    await this.#moveFloor();
+    await this.#moveFloor({ ...this.#options.settings, ...changes });
     await this.#dropSnapshots();
     await this.#deleteDead(signal);
     this.#planRewrites(live);
@@ -288,8 +306,8 @@ export class SpaceKeeper {
   }
 
   /** Behind the oldest of the verified snapshots; stable before anything below it is touched. */
-  async #moveFloor(): Promise<void> {
-    const { disk, directory, log, settings, caution, tier } = this.#options;
+  async #moveFloor(settings: SpaceSettings): Promise<void> {
+    const { disk, directory, log, caution, tier } = this.#options;
     const oldest = this.#snapshots[caution.snapshotsKept - 1];
     const { firstUnsealedId, stableIndex } = log;
     const uploadedThroughId = tier?.uploadedThroughSegment ?? Infinity;

@@ -2,6 +2,9 @@
  * The actions of `thermocline tier` on the cold tier of this node, and what they came to in words. What takes
  * long says how far it is; what was done stays done if it ends early.
  */
+import { BusyError } from "../base/errors.ts";
+import { adoptOutcome } from "../offload/adopt.ts";
+import { auditOutcome } from "../offload/audit-report.ts";
 import type { ColdTier } from "../offload/cold-tier.ts";
 import { segmentsOfKeys } from "../offload/key-segments.ts";
 import type { StoredBytes } from "../offload/tier-facts.ts";
@@ -10,6 +13,7 @@ import type { ColdTierSettings } from "../offload/tier-settings.ts";
 import type { StorageNode } from "../replica/storage-node.ts";
 import { s3Error } from "../s3/errors.ts";
 import type {
+  AuditTerms,
   PolicyChange,
   RecallTarget,
   TierActions,
@@ -63,19 +67,32 @@ export class ServerTierActions implements TierActions {
     return { ...facts, storedBytes, policyWith: (change) => tier.policyWith(settingsWith(change)) };
   }
 
-  async offload(): Promise<TierOutcome> {
-    return await notYet("tier offload");
+  async offload({ all }: { readonly all: boolean }, call: TierCall): Promise<TierOutcome> {
+    const { tier } = this.#parts;
+    try {
+      if (!all) {
+        const uploaded = await tier.offloadNow(call);
+        return { ok: true, lines: [`${uploaded} segments were uploaded`], facts: { uploaded } };
+      }
+      const counts = await tier.offloadAll(call);
+      const { uploaded, freed, kept, index } = counts;
+      const rest = kept === 0 ? "" : `, ${kept} stay: pinned, or above the floor`;
+      const lines = [
+        `${uploaded} segments were uploaded, ${freed} left this disk${rest}`,
+        `a restore leads to entry ${index} or later`,
+      ];
+      return { ok: true, lines, facts: counts };
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+      return { ok: false, lines: [error.message], facts: {} };
+    }
   }
 
-  async audit(): Promise<TierOutcome> {
-    return await notYet("tier audit");
+  async audit(terms: AuditTerms, call: TierCall): Promise<TierOutcome> {
+    return auditOutcome(await this.#parts.tier.audit(terms, call));
   }
 
-  async adopt(): Promise<TierOutcome> {
-    return await notYet("tier adopt");
+  async adopt(call: TierCall): Promise<TierOutcome> {
+    return adoptOutcome(await this.#parts.tier.adopt(call));
   }
-}
-
-function notYet(what: string): Promise<never> {
-  return Promise.reject(s3Error("NotImplemented", { message: `${what} is not there yet` }));
 }

@@ -46,6 +46,12 @@ export interface LocalSegments {
    */
   withSnapshot<Result>(minIndex: number, work: (snapshot: SnapshotInfo) => Promise<Result>): Promise<Result>;
 
+  /**
+   * Brings the floor up to this sealed segment, as far as the bucket allows: makes the snapshots that it has
+   * to stay behind. Rejects with BusyError if there is no room for one now.
+   */
+  raiseFloor(id: number): Promise<void>;
+
   /** Bytes of a segment above the floor, the open one among them: as many as there are in this range. */
   readLog(id: number, range: { readonly start: number; readonly end: number }): Promise<Buffer>;
 

@@ -50,6 +50,14 @@ const shownElsewhere: Readonly<Record<string, ShownElsewhere>> = {
   "cost.gibMonth": prices,
   "cost.gibIn": prices,
   "cost.gibOut": prices,
+  "tier.restoreWindow": {
+    file: "test/offload/tier-garbage.test.ts",
+    test: "restore points go when newer ones are there and the restore window is over",
+  },
+  "tier.grace": {
+    file: "test/offload/tier-garbage.test.ts",
+    test: "what nothing needs any more goes at the end of its grace",
+  },
   "cold.secretKey": { file: "test/adapters/open-cold-store.test.ts", test: wire },
   "cold.poolSize": { file: "test/adapters/open-cold-store.test.ts", test: wire },
   "tls.certFile": {

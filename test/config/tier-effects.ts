@@ -117,6 +117,13 @@ async function uploadMs(tier: Readonly<Record<string, string>>): Promise<number>
   return tookMs;
 }
 
+/** What `tier offload --all` comes to. */
+async function offloadAll(server: Addressed): Promise<string> {
+  const answer = await send(server, { method: "POST", url: "/-/tier/offload?all=true", toAdmin: true });
+  expect(answer.status).toBe(200);
+  return answer.body.toString();
+}
+
 export const tierEffects: Readonly<Record<string, Effect>> = {
   "cold.url": async () => {
     expect((await firstPut({})).url).toMatch(/^\/cold\/p\/[^/]+\/[^/]+\/segments\//);
@@ -222,5 +229,20 @@ export const tierEffects: Readonly<Record<string, Effect>> = {
     };
     expect(await withinQuiet("6")).toBeLessThan(3);
     expect(await withinQuiet("6000")).toBeGreaterThanOrEqual(6);
+  },
+
+  "tier.pins": async () => {
+    const kept = async (pins: string): Promise<number> => {
+      let here = 0;
+      await on({ tier: { pins } }, async (server) => {
+        await fill(server, 4);
+        await offloadAll(server);
+        const { coldSegments, coldOnlySegments } = await tierOf(server);
+        here = Number(coldSegments) - Number(coldOnlySegments);
+      });
+      return here;
+    };
+    expect(await kept("bucket/key-1")).toBeGreaterThan(0);
+    expect(await kept("other")).toBe(0);
   },
 };

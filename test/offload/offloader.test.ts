@@ -178,7 +178,10 @@ describe("a place that", () => {
     const opening = world.openSoon();
     world.cold.isDown = true;
     const store = await world.run(opening);
+    await world.pass(5000);
     expect(store.tier.status.state).toBe("degraded");
+    expect(store.tier.status.reason).toContain("failed on purpose");
+    expect(world.logged.filter((line) => line.includes("failed on purpose"))).toHaveLength(1);
     await world.fill(store, 1);
     expect(await world.wrong(store)).toEqual([]);
     world.cold.isDown = false;
