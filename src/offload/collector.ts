@@ -47,6 +47,8 @@ export type CollectorOptions = {
   readonly index: TierRows;
   /** Whether somebody writes it now, or has written it and not yet said so. */
   readonly isInFlight: (key: string) => boolean;
+  /** Whether this node may write into the bucket, and so delete there (RULES.md R20). */
+  readonly mayWrite: () => boolean;
   readonly settings: GarbageSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -102,6 +104,7 @@ export class Collector {
   async run(signal: AbortSignal): Promise<void> {
     await this.#options.clock.sleep(FIRST_LOOK_MS, { signal });
     await new TierLoop("clear away", this.#options).run(async () => {
+      if (!this.#options.mayWrite()) return FIRST_LOOK_MS;
       await this.collect(signal);
       return LOOK_EVERY_MS;
     }, signal);

@@ -141,6 +141,7 @@ export function collectorOf(store: GarbageWorld, changes: Partial<CollectorOptio
     node: nodeOf(store),
     index: rowsOf(store),
     isInFlight: (key) => store.inFlight.has(key),
+    mayWrite: () => true,
     settings: garbageSettings,
     clock: atOnce,
     logger: silentLogger,

@@ -74,6 +74,7 @@ export function collectorOver(
     node: { ...node, logTimeMs: () => node.logTimeMs() + laterMs },
     index: store.node.index,
     isInFlight: (key) => store.tier.isInFlight(key),
+    mayWrite: () => true,
     settings: garbageSettings,
     clock: world.machine.clock,
     logger,

@@ -1,0 +1,74 @@
+/** A store over hours, with all its loops: what it does not need any more leaves the bucket, and only that. */
+import { describe, expect, test } from "vitest";
+import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
+import { settingsOf } from "../../src/start-cold-tier.ts";
+import { load } from "../config/load.ts";
+import { wrongCopies } from "./check-copies.ts";
+import { MINUTE_MS, TierWorld, isUploaded } from "./tier-world.ts";
+import type { TierStore } from "./tier-world.ts";
+
+const call = { signal: new AbortController().signal, onProgress: () => undefined };
+
+/** The same objects over and over, and some that stay, for so many times ten minutes. */
+async function overwrite(world: TierWorld, store: TierStore, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    await world.write(store, `kept-${round}`);
+    await world.fill(store, 3, "key");
+    await world.until(() => isUploaded(store));
+    await world.pass(10 * MINUTE_MS);
+  }
+}
+
+async function lived(rounds: number, changes: Partial<ColdTierSettings> = {}) {
+  const world = new TierWorld({ recoveryPointMs: 10_000, livePercentMin: 50, ...changes });
+  const store = await world.openWithBucket();
+  await overwrite(world, store, rounds);
+  return { world, store };
+}
+
+test("what nothing needs leaves the bucket, and everything else can be read and restored", async () => {
+  const { world, store } = await lived(16, { restoreWindowMs: 20 * MINUTE_MS, graceMs: 5 * MINUTE_MS });
+  await world.pass(60 * MINUTE_MS);
+  const { deletedObjects, garbageObjects, packedSegments } = store.tier.status;
+  expect(deletedObjects).toBeGreaterThan(20);
+  expect([garbageObjects, store.tier.status.deletionsBlockedBy]).toEqual([0, undefined]);
+  expect(packedSegments).toBeGreaterThan(0);
+  expect(world.keysOf("manifest").length).toBeLessThanOrEqual(3);
+  expect(await world.run(wrongCopies(store, world.objects))).toEqual([]);
+  const report = await world.run(store.tier.audit({ deep: true, repair: false }, call));
+  expect(report).toMatchObject({ isSound: true, findings: [], objects: world.objects.size });
+  expect(await world.wrong(store)).toEqual([]);
+  let bytes = 0;
+  for (const object of world.objects.values()) bytes += object.bytes.length;
+  expect(bytes).toBeLessThan(store.tier.status.uploadedBytes / 2);
+  await world.close(store);
+});
+
+describe("settings", () => {
+  const settings = async (tier: { readonly [name: string]: string }): Promise<ColdTierSettings> => {
+    const { config } = load({ command: "dev", options: { tier } });
+    return await settingsOf(config, new TierWorld().machine.disk);
+  };
+
+  test("tier.restoreWindow: every moment of it stays restorable", async () => {
+    const kept: number[] = [];
+    for (const restoreWindow of ["20m", "10h"]) {
+      const { restoreWindowMs } = await settings({ restoreWindow });
+      const { world, store } = await lived(14, { restoreWindowMs });
+      kept.push(world.keysOf("manifest").length);
+      await world.close(store);
+    }
+    expect(kept[0]).toBeLessThan((kept[1] ?? 0) - 2);
+  });
+
+  test("tier.grace: so long an object outlives the last restore point that needs it", async () => {
+    const left: number[] = [];
+    for (const grace of ["1m", "10h"]) {
+      const { graceMs } = await settings({ grace });
+      const { world, store } = await lived(6, { restoreWindowMs: 0, graceMs });
+      left.push(world.objects.size);
+      await world.close(store);
+    }
+    expect(left[0]).toBeLessThan((left[1] ?? 0) - 5);
+  });
+});
