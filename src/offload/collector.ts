@@ -29,6 +29,10 @@ import { adoptedBy, readCondemned, readLogTime } from "./tier-rows.ts";
 import type { TierRows } from "./tier-rows.ts";
 
 const LOOK_EVERY_MS = 300_000;
+/** Of a store that nobody writes to: somebody else may have been at the bucket. */
+const IDLE_LOOK_EVERY_MS = 24 * 3_600_000;
+/** Somebody may have put it right. */
+const BLOCKED_LOOK_EVERY_MS = 3_600_000;
 /** A node that has just started has more urgent things to do. */
 const FIRST_LOOK_MS = 30_000;
 /** In one entry, which writes a row for each (RULES.md R5). */
@@ -71,6 +75,8 @@ export type CollectorStatus = {
   readonly storedBytes: StoredBytes | undefined;
 };
 
+const NEVER_QUIET = { at: -1, lookedAtMs: 0, dueMs: 0 };
+
 type Facts = {
   readonly survey: Survey;
   readonly adopted: readonly string[];
@@ -81,6 +87,8 @@ export class Collector {
   readonly #options: CollectorOptions;
   readonly #survey: BucketSurvey;
   readonly #alone = new Semaphore(1);
+  /** Where the log stood when the last round found nothing to do, and when there will be something. */
+  #quiet = NEVER_QUIET;
   #status: CollectorStatus = {
     lookedAtMs: undefined,
     blockedBy: [],
@@ -105,9 +113,23 @@ export class Collector {
     await this.#options.clock.sleep(FIRST_LOOK_MS, { signal });
     await new TierLoop("clear away", this.#options).run(async () => {
       if (!this.#options.mayWrite()) return FIRST_LOOK_MS;
-      await this.collect(signal);
+      if (this.#isDue) await this.collect(signal);
+      await this.#keepLogTime();
       return LOOK_EVERY_MS;
     }, signal);
+  }
+
+  /** Whether anything can have changed since the last round: entries, ages. */
+  get #isDue(): boolean {
+    const { at, dueMs, lookedAtMs } = this.#quiet;
+    const nowMs = this.#options.node.logTimeMs();
+    const everyMs = this.#status.blockedBy.length > 0 ? BLOCKED_LOOK_EVERY_MS : IDLE_LOOK_EVERY_MS;
+    return at !== this.#position || nowMs >= Math.min(dueMs, lookedAtMs + everyMs);
+  }
+
+  get #position(): number {
+    const last = this.#options.node.segments.all.at(-1);
+    return last === undefined ? 0 : lastOf(last);
   }
 
   /** One round; the plan that it followed. Rounds wait for each other. */
@@ -130,8 +152,13 @@ export class Collector {
     await this.#delete(plan.deleteTails, signal);
     await this.#proposeAll("condemnCold", plan.mark, signal);
     await this.#deleteObjects(plan, facts, signal);
-    await this.#keepLogTime(plan);
-    this.#status = { ...this.#status, lookedAtMs: this.#options.node.logTimeMs() };
+    const lookedAtMs = this.#options.node.logTimeMs();
+    this.#status = { ...this.#status, lookedAtMs };
+    const { deleteManifests, deleteTails, deleteObjects, mark, unmark, dueMs } = plan;
+    const isQuiet = [deleteManifests, deleteTails, deleteObjects, mark, unmark].every(
+      (keys) => keys.length === 0,
+    );
+    this.#quiet = isQuiet ? { at: this.#position, lookedAtMs, dueMs } : NEVER_QUIET;
     return plan;
   }
 
@@ -222,9 +249,9 @@ export class Collector {
   }
 
   /** Log time survives a start in entries only: an idle store makes one while something waits for its age. */
-  async #keepLogTime({ waiting, retained }: GarbagePlan): Promise<void> {
+  async #keepLogTime(): Promise<void> {
     const { node, index } = this.#options;
-    if (waiting.length === 0 && retained.length <= 2) return;
+    if (this.#quiet.dueMs === Infinity) return;
     const lostMs = node.logTimeMs() - (await readLogTime(index));
     if (lostMs >= LOG_TIME_LOST_MS_MAX) await node.propose({ kind: "tick" });
   }

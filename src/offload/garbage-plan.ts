@@ -15,7 +15,7 @@ import { isSameLineage } from "./cold-names.ts";
 import type { ColdPlace, EntryRange } from "./cold-names.ts";
 import { notesPrefix, parseHeir } from "./heir-notes.ts";
 import type { ManifestReading } from "./manifest-format.ts";
-import { retainManifests } from "./retention.ts";
+import { nextTooOldMs, retainManifests } from "./retention.ts";
 import type { KnownManifest } from "./retention.ts";
 
 /** A segment as the state knows it. */
@@ -65,6 +65,8 @@ export type GarbagePlan = {
   readonly unmark: readonly string[];
   /** Marked, and not long enough ago. */
   readonly waiting: readonly string[];
+  /** Log time at which something more of these facts becomes due; Infinity if nothing will. */
+  readonly dueMs: number;
   /** Of all manifests that are there; 0 if one has none, or could not be read. */
   readonly oldestSnapshotIndex: number;
   /** Why nothing at all is deleted. */
@@ -91,6 +93,7 @@ const NOTHING = {
   unmark: [],
   waiting: [],
   oldestSnapshotIndex: 0,
+  dueMs: Infinity,
 };
 const ITEMS_PER_STEP = 2048;
 
@@ -115,7 +118,8 @@ export function* planGarbage(facts: GarbageFacts, settings: GarbageSettings): St
   const reach = yield* reachOf(known);
   const rest = yield* planObjects({ own, listed, reach }, facts, settings);
   const { replayIndex: oldestSnapshotIndex } = reach;
-  return { retained, deleteManifests, ...rest, oldestSnapshotIndex, blockedBy: [] };
+  const dueMs = Math.min(rest.dueMs, nextTooOldMs(known, restoreWindowMs));
+  return { retained, deleteManifests, ...rest, dueMs, oldestSnapshotIndex, blockedBy: [] };
 }
 
 function* listedIn({ manifests, listing }: GarbageFacts["bucket"]): Steps<ReadonlyMap<string, ListedObject>> {
@@ -222,7 +226,7 @@ function* planObjects(
   { own, listed, reach }: Found,
   facts: GarbageFacts,
   { graceMs, orphanGraceMs, deletionsMax }: GarbageSettings,
-): Steps<Pick<GarbagePlan, "deleteTails" | "deleteObjects" | "mark" | "unmark" | "waiting">> {
+): Steps<Pick<GarbagePlan, "deleteTails" | "deleteObjects" | "mark" | "unmark" | "waiting" | "dueMs">> {
   const { segments, marks, replaced, logTimeMs } = facts;
   const { byFirst, byId, named } = yield* inState(segments);
   const isGarbage = ({ key, name }: NamedObject): boolean => {
@@ -233,6 +237,7 @@ function* planObjects(
   const deleteObjects: string[] = [];
   const mark: string[] = [];
   const waiting: string[] = [];
+  let dueMs = Infinity;
   let seen = 0;
   for (const object of [...own.segment, ...own.packed, ...own.snapshot]) {
     if (++seen % ITEMS_PER_STEP === 0) yield;
@@ -243,9 +248,13 @@ function* planObjects(
     // A dead segment has no upload whose entry is still to come, and no older snapshot a manifest.
     const isPast = name.kind === "segment" || (name.kind === "snapshot" && name.index < reach.snapshotIndex);
     const wasNamed = isPast || replaced.has(key);
+    const grace = wasNamed ? graceMs : orphanGraceMs;
     if (since === undefined) mark.push(key);
-    else if (logTimeMs - since >= (wasNamed ? graceMs : orphanGraceMs)) deleteObjects.push(key);
-    else waiting.push(key);
+    else if (logTimeMs - since >= grace) deleteObjects.push(key);
+    else {
+      waiting.push(key);
+      dueMs = Math.min(dueMs, since + grace);
+    }
   }
   const spareTails = own.tail.filter((tail) => {
     return !facts.isInFlight(tail.key) && isSpareTail(tail, reach, byId.get(tail.name.segment), listed);
@@ -256,6 +265,7 @@ function* planObjects(
     mark: mark.slice(0, deletionsMax),
     unmark: [...marks.keys()].filter((key) => !garbage.has(key)).slice(0, deletionsMax),
     waiting,
+    dueMs,
   };
 }
 

@@ -51,6 +51,15 @@ export function* retainManifests(facts: RetentionFacts): Steps<readonly KnownMan
   return known;
 }
 
+/** Log time at which the oldest one that is kept may go, if nothing new comes; Infinity for never. */
+export function nextTooOldMs(known: readonly KnownManifest[], restoreWindowMs: number): number {
+  const kept = known.filter(({ isRetained }) => isRetained);
+  if (kept.length <= NEWEST_KEPT) return Infinity;
+  // It stays until the one behind it covers the beginning of the window.
+  const times = kept.slice(0, -1).map(({ manifest }) => manifest?.logTimeMs ?? Infinity);
+  return Math.min(...times) + restoreWindowMs;
+}
+
 /** One that lacks an object is no restore point, and does not push another one out. */
 function* isWhole(
   { snapshot, segments }: Manifest,

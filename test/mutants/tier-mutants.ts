@@ -12,7 +12,7 @@ export const tierMutants: readonly Mutant[] = [
     name: "cold-grace-ignored",
     what: "an object of the cold tier goes under a restore that has just read its manifest",
     file: "src/offload/garbage-plan.ts",
-    find: "else if (logTimeMs - since >= (wasNamed ? graceMs : orphanGraceMs)) deleteObjects.push(key);",
+    find: "else if (logTimeMs - since >= grace) deleteObjects.push(key);",
     replace: "else if (logTimeMs >= since) deleteObjects.push(key);",
     killedBy: plan,
   },

@@ -1,4 +1,4 @@
-/** A store over hours, with all its loops: what it does not need any more leaves the bucket, and only that. */
+/** A store over hours, with all its loops: what it needs no more leaves the bucket, and nothing else does. */
 import { describe, expect, test } from "vitest";
 import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
 import { settingsOf } from "../../src/start-cold-tier.ts";

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { heirKey } from "../../src/offload/heir-notes.ts";
 import type { ColdEntry } from "../../src/ports/cold-store.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
+import { SimClock } from "../sim/sim-clock.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { act, deeds, expectRestorable } from "./garbage-deeds.ts";
 import { collectorOf, atOnce, nodeOf, storeOf } from "./garbage-store.ts";
@@ -78,45 +79,49 @@ function busyWorld(): GarbageWorld {
 }
 type StoreSegment = GarbageWorld["segments"][number];
 
-test("a crash at any call of a port costs nothing that is needed, and leaves nothing for ever", async () => {
-  const watch = new Map<GarbageWorld, OnDelete>();
-  const make = (): GarbageWorld => {
-    const store = busyWorld();
-    watch.set(store, watched(store));
-    return store;
-  };
-  const run = async (store: GarbageWorld, ports: Ports): Promise<void> => {
-    const node = nodeOf(store);
-    const changes = {
-      store: coldPort(storeOf(store, watch.get(store)), ports),
-      node: { ...node, propose: logPort(node.propose, ports) },
+test(
+  "a crash at any call of a port costs nothing that is needed, and leaves nothing for ever",
+  { timeout: 120_000 },
+  async () => {
+    const watch = new Map<GarbageWorld, OnDelete>();
+    const make = (): GarbageWorld => {
+      const store = busyWorld();
+      watch.set(store, watched(store));
+      return store;
     };
-    const collector = collectorOf(store, changes);
-    for (let looks = 0; looks < 10; looks++) {
-      await collector.collect(signal);
-      store.nowMs += 12 * HOUR;
-      store.append(7);
-      for (const segment of store.sealed) store.upload(segment);
-      store.manifest(3);
-      for (const segment of store.packable.slice(0, 1)) store.pack(segment);
-    }
-  };
-  const check = async (store: GarbageWorld): Promise<void> => {
-    const changes = { store: storeOf(store, watch.get(store)) };
-    expectRestorable(store, store.plan().retained);
-    // At once, with what the one that died has left.
-    await round(store, changes);
-    await settle(store, changes);
-    expect(unneeded(store)).toEqual([]);
-  };
-  const { calls, crashes } = await crashEverywhere({ make, run, check });
-  const kinds = new Set(calls.map((call) => call.split(" ", 2).join(" ")));
-  expect(kinds).toEqual(
-    new Set(["cold list", "cold get", "cold delete", "log condemnCold", "log pardonCold"]),
-  );
-  console.info(`collector: ${calls.length} calls of ports, ${crashes} crashes`);
-  expect(crashes).toBeGreaterThan(150);
-});
+    const run = async (store: GarbageWorld, ports: Ports): Promise<void> => {
+      const node = nodeOf(store);
+      const changes = {
+        store: coldPort(storeOf(store, watch.get(store)), ports),
+        node: { ...node, propose: logPort(node.propose, ports) },
+      };
+      const collector = collectorOf(store, changes);
+      for (let looks = 0; looks < 8; looks++) {
+        await collector.collect(signal);
+        store.nowMs += 12 * HOUR;
+        store.append(7);
+        for (const segment of store.sealed) store.upload(segment);
+        store.manifest(3);
+        for (const segment of store.packable.slice(0, 1)) store.pack(segment);
+      }
+    };
+    const check = async (store: GarbageWorld): Promise<void> => {
+      const changes = { store: storeOf(store, watch.get(store)) };
+      expectRestorable(store, store.plan().retained);
+      // At once, with what the one that died has left.
+      await round(store, changes);
+      await settle(store, changes);
+      expect(unneeded(store)).toEqual([]);
+    };
+    const { calls, crashes } = await crashEverywhere({ make, run, check });
+    const kinds = new Set(calls.map((call) => call.split(" ", 2).join(" ")));
+    expect(kinds).toEqual(
+      new Set(["cold list", "cold get", "cold delete", "log condemnCold", "log pardonCold"]),
+    );
+    console.info(`collector: ${calls.length} calls of ports, ${crashes} crashes`);
+    expect(crashes).toBeGreaterThan(120);
+  },
+);
 
 /** Four segments uploaded, two manifests that are not old, and an object that nobody names. */
 async function withOrphan(): Promise<{ readonly store: GarbageWorld; readonly orphan: string }> {
@@ -279,5 +284,52 @@ describe("nothing goes", () => {
     const unread = store.world.put({ kind: "manifest", index: 41, term: 99, incarnation: "n1.z" });
     expect(await round(store)).toMatchObject({ blockedBy: [unread], deleteObjects: [] });
     expect(store.world.objects.has(orphan)).toBe(true);
+  });
+});
+
+describe("its rounds", () => {
+  /** Lets the loop run for so long, with a clock that the world shares. */
+  async function live(store: GarbageWorld, hours: number): Promise<{ readonly lists: number[] }> {
+    const lists: number[] = [];
+    const clock = new SimClock();
+    const startMs = store.nowMs;
+    const passed = (): number => Math.floor(clock.monotonicMs());
+    const inner = storeOf(store);
+    const list: typeof inner.list = (prefix, options) => {
+      lists.push(passed() / HOUR);
+      return inner.list(prefix, options);
+    };
+    const node = { ...nodeOf(store), logTimeMs: () => (store.nowMs = startMs + passed()) };
+    const ending = new AbortController();
+    const collector = collectorOf(store, { store: { ...inner, list }, node, clock });
+    const running = collector.run(ending.signal);
+    await clock.advance(hours * HOUR);
+    ending.abort();
+    await clock.run(running);
+    return { lists };
+  }
+
+  test("cost an idle store that has nothing to clear away one list a day", async () => {
+    const { store, orphan } = await withOrphan();
+    store.world.remove(orphan);
+    store.marks.clear();
+    const { lists } = await live(store, 40);
+    expect(lists.length).toBe(2);
+  });
+
+  test("come when something is due, though nobody writes", async () => {
+    const { store, orphan } = await withOrphan();
+    const { lists } = await live(store, 25);
+    expect([store.world.objects.has(orphan), store.marks.size]).toEqual([false, 0]);
+    expect(lists.length).toBeLessThan(30);
+  });
+
+  test("come when a manifest gets too old, though nobody writes", async () => {
+    const { store } = await withOrphan();
+    store.append(1);
+    store.manifest(0);
+    const before = store.world.keysOf("manifest").length;
+    await live(store, 49);
+    expect([before, store.world.keysOf("manifest").length]).toEqual([4, 2]);
   });
 });
