@@ -174,6 +174,7 @@ export class ColdTier {
     const { offloader, residence, follower, planner, tails, lineage, collector, packer } = this.#works;
     const { uploaded, lastUploadMs } = offloader;
     const { counts, stuckBytes } = residence;
+    const { waiting: garbageObjects, deleted: deletedObjects, blockedBy } = collector.status;
     const { pointAtMs, newest } = follower;
     const { segments: pendingSegments, bytes: pendingBytes } = planner.pending;
     const agoOf = (ms: number): number => Math.round((clock.monotonicMs() - ms) / 1000);
@@ -192,14 +193,15 @@ export class ColdTier {
       freedSegments: counts.freed,
       recalledSegments: counts.recalled,
       packedSegments: packer.counts.segments,
-      garbageObjects: collector.status.waiting,
-      deletedObjects: collector.status.deleted,
+      garbageObjects,
+      deletedObjects,
       stuckBytes,
       recoveryPointSeconds: Math.ceil(follower.lagMs / 1000),
       coveredIndex: follower.covered,
       tails: tails.count,
       restorePointIndex: newest?.index ?? 0,
       ...(pointAtMs === undefined ? {} : { lastManifestSecondsAgo: agoOf(pointAtMs) }),
+      ...(blockedBy.length === 0 ? {} : { deletionsBlockedBy: blockedBy.join(" ") }),
       ...(lineage.heir === undefined ? {} : { supersededBy: lineage.heir }),
       ...(lastUploadMs === undefined ? {} : { lastUploadSecondsAgo: agoOf(lastUploadMs) }),
     };

@@ -33,6 +33,8 @@ export type TierStatus = {
   /** Objects of the bucket that nothing needs, and that wait for the end of their grace. */
   readonly garbageObjects: number;
   readonly deletedObjects: number;
+  /** Lineages or manifests because of which nothing is deleted. */
+  readonly deletionsBlockedBy?: string;
   /** What the disk holds above `hotBytesMax` although everything that may go has gone. */
   readonly stuckBytes: number;
   readonly lastUploadSecondsAgo?: number;

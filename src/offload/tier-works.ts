@@ -79,13 +79,13 @@ export function joinWorks({ front, settings, node, disk, clock, logger }: WorkPa
   const garbage: GarbageSettings = {
     restoreWindowMs: settings.restoreWindowMs,
     graceMs: settings.graceMs,
-    orphanGraceMs: ORPHAN_GRACE_MS,
+    orphanGraceMs: Math.max(settings.graceMs, ORPHAN_GRACE_MS),
     deletionsMax: DELETIONS_MAX,
   };
   const { index } = node;
   const isInFlight = (key: string): boolean => inFlight.has(key);
-  const collector = new Collector({ ...common, index, isInFlight, settings: garbage });
-  const oldestSnapshotIndex = (): number => collector.status.oldestSnapshotIndex;
+  const collector = new Collector({ ...common, index, isInFlight, mayWrite, settings: garbage });
+  const oldestSnapshotIndex = (): number => (mayWrite() ? collector.status.oldestSnapshotIndex : 0);
   const packer = new Packer({ ...writing, livePercentMin, oldestSnapshotIndex });
   const writeManifest = async (): Promise<unknown> =>
     await follower.writeManifest({ minIndex: "none", signal: new AbortController().signal });

@@ -1,8 +1,6 @@
 /** A store over hours, with all its loops: what it needs no more leaves the bucket, and nothing else does. */
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
-import { settingsOf } from "../../src/start-cold-tier.ts";
-import { load } from "../config/load.ts";
 import { wrongCopies } from "./check-copies.ts";
 import { MINUTE_MS, TierWorld, isUploaded } from "./tier-world.ts";
 import type { TierStore } from "./tier-world.ts";
@@ -42,33 +40,4 @@ test("what nothing needs leaves the bucket, and everything else can be read and 
   for (const object of world.objects.values()) bytes += object.bytes.length;
   expect(bytes).toBeLessThan(store.tier.status.uploadedBytes / 2);
   await world.close(store);
-});
-
-describe("settings", () => {
-  const settings = async (tier: { readonly [name: string]: string }): Promise<ColdTierSettings> => {
-    const { config } = load({ command: "dev", options: { tier } });
-    return await settingsOf(config, new TierWorld().machine.disk);
-  };
-
-  test("tier.restoreWindow: every moment of it stays restorable", async () => {
-    const kept: number[] = [];
-    for (const restoreWindow of ["20m", "10h"]) {
-      const { restoreWindowMs } = await settings({ restoreWindow });
-      const { world, store } = await lived(14, { restoreWindowMs });
-      kept.push(world.keysOf("manifest").length);
-      await world.close(store);
-    }
-    expect(kept[0]).toBeLessThan((kept[1] ?? 0) - 2);
-  });
-
-  test("tier.grace: so long an object outlives the last restore point that needs it", async () => {
-    const left: number[] = [];
-    for (const grace of ["1m", "10h"]) {
-      const { graceMs } = await settings({ grace });
-      const { world, store } = await lived(6, { restoreWindowMs: 0, graceMs });
-      left.push(world.objects.size);
-      await world.close(store);
-    }
-    expect(left[0]).toBeLessThan((left[1] ?? 0) - 5);
-  });
 });
