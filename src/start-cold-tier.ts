@@ -37,6 +37,9 @@ type TierPorts = {
 };
 
 /** Before the node is open. */
+/** The share of the sockets that reads may take: uploads and manifests go on beside them. */
+const READS_OF_POOL = 0.6;
+
 export class ServerTier {
   readonly #config: Config;
   readonly #ports: TierPorts;
@@ -66,9 +69,10 @@ export class ServerTier {
     return new ServerTier(config, ports, { front, meter });
   }
 
-  get forNode(): Pick<StorageNodeOptions, "tier" | "cold" | "watch"> {
+  get forNode(): Pick<StorageNodeOptions, "tier" | "cold" | "coldReadsMax" | "watch"> {
     const { store, watch } = this.#front;
-    return { tier: this.#front, cold: store, watch };
+    const coldReadsMax = Math.max(1, Math.floor(this.#config.cold.poolSize * READS_OF_POOL));
+    return { tier: this.#front, cold: store, coldReadsMax, watch };
   }
 
   /** Once the node leads. */

@@ -1,8 +1,9 @@
 /**
  * Ranged GETs of the cold tier, shared by those who want the same bytes or bytes that lie near each other:
- * each GET costs money and a round trip, a few KiB more cost nothing. Readers of one turn and of the next two
- * milliseconds are gathered; while a GET waits for its turn it goes on growing, and who wants what is on its
- * way already joins. Bounded: GETs at a time, bytes of each, readers that wait.
+ * each GET costs money and a round trip, a few KiB more cost nothing. Readers of one turn are gathered, and
+ * where there are several those of the next two milliseconds; while a GET waits for its turn it goes on
+ * growing, and who wants what is on its way already joins. Bounded: GETs at a time, bytes of each, readers
+ * that wait.
  */
 import { BusyError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
@@ -87,7 +88,11 @@ export class ColdWindows {
   }
 
   async #gather(window: Window): Promise<void> {
-    if (window.end - window.start <= GATHERED_BYTES_MAX) await this.#clock.sleep(GATHER_MS);
+    if (window.end - window.start <= GATHERED_BYTES_MAX) {
+      await this.#clock.yieldToOthers();
+      // Who is alone waits for nobody.
+      if (this.#readers > window.readers.length) await this.#clock.sleep(GATHER_MS);
+    }
     await this.#serve(window);
   }
 
