@@ -16,6 +16,7 @@ import type { OffloadCall, OffloadCounts } from "./offload-all.ts";
 import type { ForecastFacts, ForecastPolicy } from "./policy-forecast.ts";
 import type { RestorePoint } from "./restore-points.ts";
 import { gatherFacts } from "./tier-facts.ts";
+import type { StoredBytes } from "./tier-facts.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { uploadedThrough } from "./tier-node.ts";
 import { RECALL_HEAT_MIN, policySettings } from "./tier-settings.ts";
@@ -143,6 +144,11 @@ export class ColdTier {
   /** What the policy looks at, for a dry run of another one. */
   async policyFacts(): Promise<ForecastFacts> {
     return await gatherFacts(this.#works.planner, this.#parts.clock);
+  }
+
+  /** What lay in the bucket when it was listed last; `undefined` before that. */
+  get listedBytes(): StoredBytes | undefined {
+    return this.#works.collector.status.storedBytes;
   }
 
   /** The policy as it would be with other settings. */

@@ -63,7 +63,7 @@ export class ServerTierActions implements TierActions {
   async facts(): Promise<TierFacts> {
     const { tier, settingsWith } = this.#parts;
     const facts = await tier.policyFacts();
-    const storedBytes: StoredBytes = bytesOfCopies(facts.segments);
+    const storedBytes = withListed(bytesOfCopies(facts.segments), tier.listedBytes);
     return { ...facts, storedBytes, policyWith: (change) => tier.policyWith(settingsWith(change)) };
   }
 
@@ -95,4 +95,10 @@ export class ServerTierActions implements TierActions {
   async adopt(call: TierCall): Promise<TierOutcome> {
     return adoptOutcome(await this.#parts.tier.adopt(call));
   }
+}
+
+/** What the state names may be newer than the listing, and that knows of what nothing names any more. */
+function withListed(named: StoredBytes, listed: StoredBytes = {}): StoredBytes {
+  const larger = (kind: "segment" | "packed"): number => Math.max(named[kind] ?? 0, listed[kind] ?? 0);
+  return { ...listed, segment: larger("segment"), packed: larger("packed") };
 }
