@@ -7,7 +7,9 @@ import type { NodeStatus } from "../service/api.ts";
 import type { Edge } from "./edge.ts";
 import { LATENCY_BOUNDS } from "./operation-counter.ts";
 import type { HistogramView, Telemetry } from "./telemetry.ts";
+import type { Reading } from "./reading.ts";
 import { registerTier } from "./tier-metrics.ts";
+import { tierCounters, tierGauges } from "./tier-readings.ts";
 
 export type Metrics = {
   readonly contentType: string;
@@ -96,8 +98,6 @@ function histogramsText(edge: Edge): string {
     histogramText("log_batch_bytes", "Bytes per write of the log", plain(telemetry.batchBytes)),
   ].join("\n");
 }
-
-type Reading = readonly [name: string, help: string, read: () => number];
 
 function registerGauges(registry: Registry, readings: readonly Reading[]): void {
   for (const [name, help, read] of readings) {
@@ -202,24 +202,35 @@ function registerTelemetry(registry: Registry, telemetry: Telemetry): void {
 
 export function createMetrics(edge: Edge): Metrics {
   const registry = new Registry();
+  // Asked once for each page: it adds up every segment there is.
+  let known: NodeStatus | undefined;
+  const status = (): NodeStatus => (known ??= edge.service.status());
   registerRequests(registry, edge);
   registerBodyBytes(registry, edge);
   registerGauges(registry, [
     ["http_requests_in_flight", "Requests without a complete answer", () => edge.inFlight],
     ["http_body_bytes_in_flight", "Credits taken for bodies", () => edge.credits.taken],
     ["http_connections", "Open connections", () => edge.connections],
-    ...statusReadings(() => edge.service.status()),
+    ...statusReadings(status),
   ]);
   registerCounters(registry, [
     ["damaged_reads_total", "Requests that met bytes at rest which are damaged", () => edge.damagedReads],
-    ["reclaimed_bytes_total", "Bytes of segments given back", () => edge.service.status().reclaimedBytes],
-    ...coldReadings(() => edge.service.status().coldReads),
+    ["reclaimed_bytes_total", "Bytes of segments given back", () => status().reclaimedBytes],
+    ...coldReadings(() => status().coldReads),
   ]);
   registerTelemetry(registry, edge.options.telemetry);
   const { tier } = edge.options;
   if (tier !== undefined) registerTier(registry, tier);
+  if (status().tier !== undefined) {
+    const read = (): NonNullable<NodeStatus["tier"]> => status().tier as NonNullable<NodeStatus["tier"]>;
+    registerGauges(registry, tierGauges(read));
+    registerCounters(registry, tierCounters(read));
+  }
   return {
     contentType: registry.contentType,
-    page: async () => `${await registry.metrics()}\n${histogramsText(edge)}`,
+    page: async () => {
+      known = undefined;
+      return `${await registry.metrics()}\n${histogramsText(edge)}`;
+    },
   };
 }
