@@ -9,6 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
+import { finishInSteps } from "../base/steps.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
 import { RECORD_HEADER_BYTES, readRecordHeader, recordBytes } from "../segment/record.ts";
@@ -24,8 +25,11 @@ import type { TierPace } from "./tier-pace.ts";
 import { END_BYTES, verifyCopy, verifyRequests } from "./verify-copy.ts";
 import type { VerifyMode } from "./verify-copy.ts";
 
-/** In memory as a whole; checking its records takes a millisecond or two. */
-const TAIL_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * In memory as a whole. A quarter of a segment: one that is written within several recovery points costs a
+ * few requests more, whatever the rate.
+ */
+const TAIL_BYTES_MAX = 16 * 1024 * 1024;
 const DELETE_AFTER_MS = 60_000;
 const DELETED_AT_ONCE = 100;
 
@@ -152,7 +156,7 @@ export class TailWriter {
     const { lineage } = node.place;
     const { segmentId, firstIndex: segmentFirstIndex, last: commitIndex } = end;
     const owner = { lineage, segmentId, segmentFirstIndex, commitIndex };
-    const { facts, body } = encodeTail(owner, [records]);
+    const { facts, body } = await finishInSteps(encodeTail(owner, [records]), clock);
     const { first, last } = facts;
     assert(first === from.index, `a tail from entry ${first}, due is ${from.index}`);
     const key = coldKey(node.place, { kind: "tail", segment: segmentId, first, last });

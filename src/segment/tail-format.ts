@@ -13,6 +13,7 @@
 import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc.ts";
 import { DamageError } from "../base/errors.ts";
+import type { Steps } from "../base/steps.ts";
 import {
   RECORD_HEADER_BYTES,
   chainAfter,
@@ -60,17 +61,25 @@ export type TailOwner = {
   readonly commitIndex: number;
 };
 
+/** Between two steps: a millisecond, however small the records are. */
+const RECORDS_PER_STEP = 400;
+const BYTES_PER_STEP = 2 * 1024 * 1024;
+
 /** The object in pieces: its head, then the given buffers, each of which holds whole records. */
-export function encodeTail(
+export function* encodeTail(
   owner: TailOwner,
   pieces: readonly Buffer[],
-): { readonly facts: TailFacts; readonly body: readonly Buffer[] } {
+): Steps<{ readonly facts: TailFacts; readonly body: readonly Buffer[] }> {
   const { lineage, segmentId, segmentFirstIndex, commitIndex } = owner;
   let facts: TailFacts | undefined;
   let check = 0;
   let bytes = 0;
+  let sinceStep = 0;
   for (const piece of pieces) {
-    check = crc32c(piece, check);
+    for (let at = 0; at < piece.length; at += BYTES_PER_STEP) {
+      check = crc32c(piece.subarray(at, at + BYTES_PER_STEP), check);
+      yield;
+    }
     bytes += piece.length;
     for (let offset = 0; offset < piece.length;) {
       const header = soundHeader(piece, offset);
@@ -83,7 +92,12 @@ export function encodeTail(
       const start = { lineage, segmentId, segmentFirstIndex, first: index, chainBefore: header.chain };
       const after = chainAfter(piece.subarray(offset, offset + RECORD_HEADER_BYTES));
       facts = { ...(facts ?? start), last: index, chainAfter: after };
-      offset += recordBytes(header.payloadBytes);
+      const length = recordBytes(header.payloadBytes);
+      offset += length;
+      sinceStep += Math.max(length, BYTES_PER_STEP / RECORDS_PER_STEP);
+      if (sinceStep < BYTES_PER_STEP) continue;
+      sinceStep = 0;
+      yield;
     }
   }
   assert(facts !== undefined, "a tail without records");

@@ -3,11 +3,15 @@
  * them. MinIO counts the requests: their bodies go there in a few PUTs, and none is asked for more than once.
  */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readdir, stat } from "node:fs/promises";
+import { Agent, request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { NodeDisk } from "../../src/adapters/node-disk.ts";
 import { S3ColdStore } from "../../src/adapters/s3-cold-store.ts";
 import { systemClock } from "../../src/adapters/system-clock.ts";
 import { systemRandom } from "../../src/adapters/system-random.ts";
+import { presign } from "../bench/presign.ts";
 import { call, operate, startThermocline } from "../bench/server-process.ts";
 import type { ServerProcess } from "../bench/server-process.ts";
 import { coldFlags } from "../support/cold-flags.ts";
@@ -46,9 +50,7 @@ export async function runColdObjects(options: {
   {
     await using server = await startThermocline(data, flags);
     await call(server, "PUT", "/bucket");
-    await inParallel(objects, async (at) => {
-      await call(server, "PUT", pathOf(at), { body: bodyOf(seed, at) });
-    });
+    await writeAll(server, { seed, objects });
     await operate(server, ["tier", "offload", "--all"]);
     cost = JSON.parse(await operate(server, ["cost", "-o", "json"]));
   }
@@ -71,6 +73,28 @@ export async function runColdObjects(options: {
 
 function pathOf(at: number): string {
   return `/bucket/object/${at}`;
+}
+
+/** By plain requests: the less the client costs, the sooner it is done, and the fewer tails there are. */
+async function writeAll(
+  { host, signer }: ServerProcess,
+  { seed, objects }: { readonly seed: string; readonly objects: number },
+): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+  await inParallel(objects, async (at) => {
+    const path = presign(signer, "PUT", pathOf(at));
+    const sent = request(`http://${host}${path}`, {
+      method: "PUT",
+      agent,
+      headers: { "content-length": BODY_BYTES },
+    });
+    sent.end(bodyOf(seed, at));
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    response.resume();
+    await once(response, "end");
+    if (response.statusCode !== 200) throw new Error(`${pathOf(at)} was answered ${response.statusCode}`);
+  });
+  agent.destroy();
 }
 
 /** Bytes that nothing makes smaller. */

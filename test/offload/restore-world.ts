@@ -249,7 +249,9 @@ export class Bucket {
     if (records === undefined) return;
     const { lineage } = placeOf(this.#node);
     const owner = { lineage, segmentId: open.id, segmentFirstIndex: open.firstIndex };
-    const { facts, body } = encodeTail({ ...owner, commitIndex: this.#node.replica.commitIndex }, [records]);
+    const { facts, body } = finishAtOnce(
+      encodeTail({ ...owner, commitIndex: this.#node.replica.commitIndex }, [records]),
+    );
     const name = { kind: "tail", segment: open.id, first: facts.first, last: facts.last } as const;
     await this.#cold.put(coldKey(placeOf(this.#node), name), body, { kind: "tail" });
     this.#tailIndex = facts.last;

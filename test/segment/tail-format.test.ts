@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import { crc32c } from "../../src/base/crc.ts";
 import { DamageError } from "../../src/base/errors.ts";
+import { finishAtOnce } from "../../src/base/steps.ts";
 import { CHAIN_START } from "../../src/segment/record.ts";
 import {
   TAIL_HEAD_BYTES,
@@ -24,7 +25,7 @@ const start = { index: 100, chain: { low: 5, high: 6 } };
 
 function encoded(records: readonly MadeRecord[], changes: Partial<TailOwner> = {}): Buffer {
   const pieces = records.map(({ bytes }) => bytes);
-  return Buffer.concat(encodeTail({ ...owner, ...changes }, pieces).body);
+  return Buffer.concat(finishAtOnce(encodeTail({ ...owner, ...changes }, pieces)).body);
 }
 
 function decoded(bytes: Buffer): Tail {
@@ -52,7 +53,9 @@ describe("a tail", () => {
         const all = records.map(({ bytes }) => bytes);
         const pieces = [Buffer.concat(all.slice(0, cut)), Buffer.concat(all.slice(cut))];
         const last = index + records.length - 1;
-        const { facts, body } = encodeTail({ ...owner, segmentFirstIndex: index, commitIndex: last }, pieces);
+        const { facts, body } = finishAtOnce(
+          encodeTail({ ...owner, segmentFirstIndex: index, commitIndex: last }, pieces),
+        );
         const tail = decoded(Buffer.concat(body));
         expect(tail).toMatchObject(facts);
         expect(facts).toEqual({
@@ -168,7 +171,7 @@ describe("no tail is made", () => {
     ["of a lineage with too long a name", records, { lineage: "x".repeat(65) }],
   ];
   test.each(refused)("%s", (_, pieces, changes) => {
-    expect(() => encodeTail({ ...owner, ...changes }, pieces)).toThrow(InvariantError);
+    expect(() => finishAtOnce(encodeTail({ ...owner, ...changes }, pieces))).toThrow(InvariantError);
   });
 
   const damaged: readonly (readonly [what: string, piece: Buffer])[] = [
@@ -178,11 +181,29 @@ describe("no tail is made", () => {
     ["something else", patternBytes(100)],
   ];
   test.each(damaged)("of %s: what is damaged here stays here", (_, piece) => {
-    expect(() => encodeTail(owner, [first, piece])).toThrow(DamageError);
+    expect(() => finishAtOnce(encodeTail(owner, [first, piece]))).toThrow(DamageError);
+  });
+
+  test("a large one is made in steps, however small its records are", () => {
+    const small = makeChain(
+      payloads(1).concat(Array.from({ length: 3000 }, () => patternBytes(40, 1))),
+      start,
+    );
+    const large = makeChain([patternBytes(6 * 1024 * 1024, 1)], start);
+    for (const [made, steps] of [
+      [small, 7],
+      [large, 4],
+    ] as const) {
+      const piece = Buffer.concat(made.map(({ bytes }) => bytes));
+      const making = encodeTail({ ...owner, commitIndex: 10_000 }, [piece]);
+      let taken = 0;
+      while (making.next().done !== true) taken++;
+      expect(taken).toBeGreaterThanOrEqual(steps);
+    }
   });
 
   test("but one up to the last committed entry is", () => {
-    expect(encodeTail({ ...owner, commitIndex: 102 }, records).facts.last).toBe(102);
+    expect(finishAtOnce(encodeTail({ ...owner, commitIndex: 102 }, records)).facts.last).toBe(102);
   });
 });
 
