@@ -44,7 +44,7 @@ export function tierSettings(changes: Partial<ColdTierSettings> = {}): ColdTierS
 export class TierWorld {
   readonly machine = new SimWorld();
   /** What lies in the bucket outlives every node. */
-  readonly objects = new Map<string, SimColdObject>();
+  readonly objects: Map<string, SimColdObject>;
   readonly logged: string[] = [];
   settings: ColdTierSettings;
   options: Partial<StorageNodeOptions> = {};
@@ -52,7 +52,8 @@ export class TierWorld {
   cold: FailingColdStore;
   readonly #contents = new Map<string, Buffer>();
 
-  constructor(changes: Partial<ColdTierSettings> = {}) {
+  constructor(changes: Partial<ColdTierSettings> = {}, objects = new Map<string, SimColdObject>()) {
+    this.objects = objects;
     this.settings = tierSettings(changes);
     this.cold = this.newCold();
   }
