@@ -13,6 +13,7 @@ import { ColdTier } from "./offload/cold-tier.ts";
 import { CostLedger } from "./offload/cost-ledger.ts";
 import { TierFront } from "./offload/tier-front.ts";
 import type { TierNode } from "./offload/tier-node.ts";
+import { readLineage } from "./offload/tier-rows.ts";
 import type { ColdTierSettings } from "./offload/tier-settings.ts";
 import type { Disk } from "./ports/disk.ts";
 import type { Logger } from "./ports/logger.ts";
@@ -20,10 +21,6 @@ import type { StorageNode, StorageNodeOptions } from "./replica/storage-node.ts"
 import { CostDesk } from "./service/cost-desk.ts";
 import { ServerTierActions } from "./service/tier-actions.ts";
 import type { PolicyChange } from "./service/tier-api.ts";
-import { keys } from "./state/keys.ts";
-import { rows } from "./state/rows.ts";
-import type { LineageRow } from "./state/rows.ts";
-import type { Restored } from "./store/restored-file.ts";
 
 const MIB = 1024 * 1024;
 /** More than what a node refuses bodies at: segments leave the disk before clients notice. */
@@ -82,32 +79,8 @@ export class ServerTier {
     const settings = await settingsOf(this.#config, disk);
     const parts = { front, settings, node: tierNodeOf(node), disk, clock: systemClock, logger, onFatal };
     const tier = new ColdTier(parts);
-    if (node.restored !== undefined) await this.#beginLineage(node, node.restored, tier);
+    await goOnFromRestore(node, tier, { disk, logger, directory: this.#config.dataDir });
     return tier.start();
-  }
-
-  /** After a restore nobody is served before the bucket knows the new lineage (RULES.md R20, R22). */
-  async #beginLineage(node: StorageNode, restored: Restored, tier: ColdTier): Promise<void> {
-    const { disk, logger } = this.#ports;
-    const { store } = this.#front;
-    const { replica, local, state, index } = node;
-    const lineageRow = (): LineageRow | undefined => {
-      const row = index.get(keys.meta("lineage"));
-      return row === undefined ? undefined : rows.lineage.decode(row);
-    };
-    await beginLineage({
-      restored,
-      directory: this.#config.dataDir,
-      disk,
-      store,
-      place: tier.place,
-      replica,
-      segments: state.segments,
-      lineageRow,
-      local,
-      writeManifest: () => tier.writeManifest(),
-      logger,
-    });
   }
 
   /** For the admin API. To be closed after the tier and before the node, whose directory it writes into. */
@@ -166,6 +139,23 @@ function changedSettings(change: PolicyChange, totalBytes: number): Partial<Cold
       : { recoveryPointMs: recoveryPointMs === "off" ? undefined : recoveryPointMs }),
     ...(hotBytesMax === undefined ? {} : { hotBytesMax: hotBytesOf(hotBytesMax, totalBytes) }),
   };
+}
+
+/** Before the loops run and anybody is served; nothing, unless this is the first start after a restore. */
+export async function goOnFromRestore(
+  { restored, replica, state, local, index }: StorageNode,
+  tier: ColdTier,
+  ports: { readonly disk: Disk; readonly logger: Logger; readonly directory: string },
+): Promise<void> {
+  if (restored === undefined) return;
+  const { store, place } = tier;
+  await beginLineage({
+    ...{ ...ports, restored, store, place, replica, local },
+    segments: state.segments,
+    lineageRow: () => readLineage(index),
+    // Rows of segments that its snapshot shows live may have gone in the replay: an own one is needed.
+    writeManifest: () => tier.writeManifest({ minIndex: index.appliedIndex }),
+  });
 }
 
 export function tierNodeOf(node: StorageNode): TierNode {

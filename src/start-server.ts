@@ -282,7 +282,7 @@ async function openNode(
     refuseWithoutTier(node);
     return { node };
   }
-  const tier = await serverTier.start(node);
+  const tier = await keptAlive(serverTier.start(node));
   undo.unshift(() => tier.close());
   const desk = await serverTier.openDesk(node, tier);
   // What the tier does last is counted too.

@@ -14,6 +14,7 @@ import { runColdObjects } from "./long/cold-objects.ts";
 import { runMillionObjects } from "./long/million-objects.ts";
 import { runModel } from "./model/run-model.ts";
 import { checkOverwrite } from "./long/overwrite.ts";
+import { runDrills } from "./offload/restore-drill.ts";
 
 type Outcome = { readonly count: number; readonly failures: readonly string[]; readonly facts: unknown };
 
@@ -86,6 +87,13 @@ const runs: Readonly<Record<string, Run>> = {
     run: async ({ seed, count }) => {
       const { objects, failures, ...facts } = await runColdObjects({ seed, objects: count });
       return { count: objects, failures, facts };
+    },
+  },
+  "restore-drills": {
+    count: 30,
+    run: async ({ seed, count }) => {
+      const { rounds, failures, facts } = await runDrills({ seed, rounds: count, objects: 20_000 });
+      return { count: rounds, failures, facts };
     },
   },
   overwrite: {

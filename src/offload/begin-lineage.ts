@@ -33,7 +33,7 @@ export type BeginLineageOptions = {
   readonly replica: Pick<ReplicatedLog<Command, Chunk, CommandResult>, "propose" | "proposeTogether">;
   readonly segments: SegmentTable;
   /** What the state says now. */
-  readonly lineageRow: () => LineageRow | undefined;
+  readonly lineageRow: () => Promise<LineageRow | undefined>;
   readonly local: Pick<LocalSegments, "seal">;
   /** Resolves when a manifest of the own lineage is in the bucket, and everything that it names. */
   readonly writeManifest: () => Promise<unknown>;
@@ -45,7 +45,7 @@ export async function beginLineage(options: BeginLineageOptions): Promise<void> 
   const { lineage, parent, cutIndex } = restored;
   await noteHeir(store, { cluster: place.cluster, lineage: parent }, { lineage, cutIndex });
   await requireCopies(options);
-  if (options.lineageRow()?.lineage !== lineage) {
+  if ((await options.lineageRow())?.lineage !== lineage) {
     await replica.propose({ kind: "beginLineage", lineage, parent, cutIndex });
   }
   await tellCopies(options);

@@ -11,6 +11,7 @@ import { audit } from "./audit.ts";
 import type { AuditCall, AuditTerms } from "./audit.ts";
 import type { AuditReport } from "./audit-report.ts";
 import type { ColdPlace } from "./cold-names.ts";
+import type { ManifestHow } from "./manifest-writer.ts";
 import { offloadAll } from "./offload-all.ts";
 import type { OffloadCall, OffloadCounts } from "./offload-all.ts";
 import type { ForecastFacts, ForecastPolicy } from "./policy-forecast.ts";
@@ -162,8 +163,9 @@ export class ColdTier {
   /** A restore point of now, and all that it names, in the bucket; before the loops run, too. */
   async writeManifest({
     signal = this.#abort.signal,
-  }: { readonly signal?: AbortSignal } = {}): Promise<RestorePoint> {
-    return await this.#works.follower.writeManifest({ minIndex: "none", signal });
+    minIndex = "none",
+  }: Partial<ManifestHow> = {}): Promise<RestorePoint> {
+    return await this.#works.follower.writeManifest({ minIndex, signal });
   }
 
   get status(): TierStatus {

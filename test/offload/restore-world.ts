@@ -131,7 +131,7 @@ export class RestoreWorld {
       place: placeOf(node),
       replica: node.replica,
       segments: node.state.segments,
-      lineageRow: () => lineageRow(node),
+      lineageRow: () => Promise.resolve(lineageRow(node)),
       local: node.local,
       writeManifest: () => bucket.everything(),
       logger: silentLogger,

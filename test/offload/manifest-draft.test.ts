@@ -1,0 +1,43 @@
+/** What a manifest is to say of the end of the log, whether anything in it is live or not. */
+import { expect, test } from "vitest";
+import { missingOn, takeDraft } from "../../src/offload/manifest-draft.ts";
+import type { SegmentEntry } from "../../src/state/segment-table.ts";
+import { SegmentTable } from "../../src/state/segment-table.ts";
+
+const COPY = { kind: "verbatim", key: "c/l/segments/x", bytes: 1, sha256: "00" } as const;
+
+/** Ten entries each; all but the last are cut. */
+function tableOf(count: number, last: { readonly cut: boolean; readonly isCopied: boolean }): SegmentTable {
+  const table = new SegmentTable();
+  for (let id = 1; id <= count; id++) {
+    const isLast = id === count;
+    for (let entry = 1; entry <= 10; entry++) {
+      const cut = entry === 10 && (!isLast || last.cut);
+      const position = { index: (id - 1) * 10 + entry, segmentId: id, recordOffset: entry * 100 };
+      const rest = { payloadOffset: 0, segmentBytes: entry * 100 + 99, cut, chain: { low: id, high: entry } };
+      table.append({ ...position, ...rest }, () => ({ timeMs: id, dateMs: id }));
+    }
+    if (!isLast || last.isCopied) table.setCold(table.byId(id) as SegmentEntry, COPY);
+  }
+  return table;
+}
+
+const draftOf = (segments: SegmentTable, index: number, live: readonly number[]) =>
+  takeDraft({ segments, lastTime: () => ({ logTimeMs: 7, dateMs: 8 }) }, { index, liveIds: new Set(live) });
+
+test("a snapshot may end with a segment in which nothing is live: the log goes on behind it", () => {
+  const table = tableOf(3, { cut: true, isCopied: true });
+  expect(draftOf(table, 30, [1])).toMatchObject({ index: 30, sealedAt: [0, 2], open: undefined });
+});
+
+test("one without a copy is uploaded first", () => {
+  const table = tableOf(3, { cut: true, isCopied: false });
+  expect(missingOn({ index: 30, liveIds: new Set([1]) }, table.all)).toEqual([3]);
+  expect(draftOf(table, 30, [1])).toBeUndefined();
+});
+
+test("an open one in which nothing is live is in tails", () => {
+  const table = tableOf(3, { cut: false, isCopied: false });
+  const draft = draftOf(table, 30, [1]);
+  expect(draft).toMatchObject({ index: 30, sealedAt: [0], logTimeMs: 7, open: { end: { last: 30 } } });
+});
