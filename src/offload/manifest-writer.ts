@@ -24,6 +24,7 @@ import { restorePointOf } from "./restore-points.ts";
 import type { RestorePoint } from "./restore-points.ts";
 import { uploadSnapshot } from "./snapshot-uploader.ts";
 import type { TailWriter } from "./tail-writer.ts";
+import { lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 import type { TierHealth } from "./tier-health.ts";
 import type { TierPace } from "./tier-pace.ts";
@@ -50,6 +51,13 @@ export type ManifestParts = {
 
 /** On which snapshot: one of `minIndex` or later, or none while the log is whole from its first entry. */
 export type ManifestHow = { readonly minIndex: number | "none"; readonly signal: AbortSignal };
+
+type Attempting = {
+  readonly attempt: Omit<Attempt, "index">;
+  /** Told of each key before anything is put there. */
+  readonly hold: (key: string) => void;
+  readonly signal: AbortSignal;
+};
 
 type Snapshot = { readonly ground: Ground; readonly object: ManifestSnapshot | undefined };
 
@@ -79,22 +87,37 @@ export class ManifestWriter {
         inFlight.begin(key);
         held.push(key);
       };
-      const attempt = { term: node.term(), incarnation: this.#incarnation() };
+      const how = { attempt: { term: node.term(), incarnation: this.#incarnation() }, hold, signal };
       try {
-        const isBare = minIndex === "none" && this.isLogWhole;
-        if (isBare)
-          return await this.#finish({ ground: NO_SNAPSHOT, object: undefined }, { attempt, hold, signal });
-        const least = minIndex === "none" ? 0 : minIndex;
-        return await node.local.withSnapshot(least, async (snapshot) => {
-          const { place } = node;
-          const object = await uploadSnapshot(this.#parts, snapshot, { place, attempt, hold, signal });
-          const live = snapshot.segments.filter(({ liveBytes }) => liveBytes > 0);
-          const ground = { index: snapshot.index, liveIds: new Set(live.map(({ id }) => id)) };
-          return await this.#finish({ ground, object }, { attempt, hold, signal });
-        });
+        const point =
+          minIndex === "none" && this.isLogWhole
+            ? await this.#finish({ ground: NO_SNAPSHOT, object: undefined }, how)
+            : await this.#onSnapshot(minIndex === "none" ? 0 : minIndex, how);
+        if (point === undefined) throw new BusyError("segments that a restore needs are not in the bucket");
+        return point;
       } finally {
         for (const key of held) inFlight.end(key);
       }
+    });
+  }
+
+  /** Where segments have gone that were live in the newest one, a new one is made. */
+  async #onSnapshot(minIndex: number, how: Attempting): Promise<RestorePoint | undefined> {
+    const { segments } = this.#parts.node;
+    const found = await this.#onNewest(minIndex, how);
+    if (found !== undefined) return found;
+    const last = segments.all.at(-1);
+    return await this.#onNewest(last === undefined ? 0 : lastOf(last), how);
+  }
+
+  async #onNewest(minIndex: number, how: Attempting): Promise<RestorePoint | undefined> {
+    const { node } = this.#parts;
+    return await node.local.withSnapshot(minIndex, async (snapshot) => {
+      const live = snapshot.segments.filter(({ liveBytes }) => liveBytes > 0).map(({ id }) => id);
+      // Their rows went with what was live in them, before they were uploaded perhaps.
+      if (live.some((id) => node.segments.byId(id) === undefined)) return undefined;
+      const object = await uploadSnapshot(this.#parts, snapshot, { place: node.place, ...how });
+      return await this.#finish({ ground: { index: snapshot.index, liveIds: new Set(live) }, object }, how);
     });
   }
 
@@ -105,19 +128,15 @@ export class ManifestWriter {
     return count === 1 ? incarnation : `${incarnation}-${String(count).padStart(4, "0")}`;
   }
 
+  /** `undefined` if the bucket has not got what it takes. */
   async #finish(
     { ground, object }: Snapshot,
-    how: {
-      readonly attempt: Omit<Attempt, "index">;
-      readonly hold: (key: string) => void;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<RestorePoint> {
+    { attempt, hold, signal }: Attempting,
+  ): Promise<RestorePoint | undefined> {
     const { node, offloader, tails } = this.#parts;
-    const { attempt, hold, signal } = how;
     await offloader.uploadAll(missingOn(ground, node.segments.all), signal);
     const draft = takeDraft(node, ground);
-    if (draft === undefined) throw new BusyError("segments that the snapshot needs are not in the bucket");
+    if (draft === undefined) return undefined;
     if (draft.open !== undefined) await tails.extend(draft.open.end, signal);
     const manifest = await this.#compose(draft, { ...attempt, snapshot: object });
     const { index, term, incarnation } = manifest;

@@ -158,9 +158,10 @@ export class SegmentTable {
         continue;
       }
       if (dropped > 0) {
-        segment.droppedBefore = (segment.droppedBefore ?? 0) + dropped;
         const { chainLow: low, chainHigh: high } = gone.at(-1) as SegmentEntry;
-        segment.chainBefore = { low, high };
+        // Of the one right before it: if that went earlier, its value is here already.
+        if (segment.droppedBefore === undefined) segment.chainBefore = { low, high };
+        segment.droppedBefore = (segment.droppedBefore ?? 0) + dropped;
         this.#dirty.add(segment);
         dropped = 0;
       }

@@ -8,7 +8,7 @@ import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
 import type { StorageNode, StorageNodeOptions } from "../../src/replica/storage-node.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import { verifyStore } from "../../src/replica/verify-store.ts";
-import { tierNodeOf } from "../../src/start-cold-tier.ts";
+import { goOnFromRestore, tierNodeOf } from "../../src/start-cold-tier.ts";
 import { SimWorld } from "../crash/sim-world.ts";
 import { FailingColdStore } from "../sim/failing-cold-store.ts";
 import { inPlaceScratch } from "../sim/in-place-scratch.ts";
@@ -48,6 +48,8 @@ export class TierWorld {
   readonly logged: string[] = [];
   settings: ColdTierSettings;
   options: Partial<StorageNodeOptions> = {};
+  /** What the buckets of nodes that are opened from here on do by chance. */
+  badDays: Partial<ConstructorParameters<typeof FailingColdStore>[1]> = {};
   /** Of the last node that was opened. */
   cold: FailingColdStore;
   readonly #contents = new Map<string, Buffer>();
@@ -61,7 +63,8 @@ export class TierWorld {
   newCold(): FailingColdStore {
     const { disk, clock, random } = this.machine;
     const store = new SimColdStore({ disk, clock, objects: this.objects });
-    return new FailingColdStore(store, { clock, random: random.fork("cold"), slowMs: 30_000 });
+    const bad = { slowMs: 30_000, ...this.badDays };
+    return new FailingColdStore(store, { clock, random: random.fork("cold"), ...bad });
   }
 
   async open(): Promise<TierStore> {
@@ -88,8 +91,9 @@ export class TierWorld {
     });
     const node = tierNodeOf(store.node);
     const onFatal = (error: unknown): void => void store.fatal.push(error);
-    const tier = new ColdTier({ front, settings, node, disk, clock, logger, onFatal }).start();
-    return { ...store, tier };
+    const tier = new ColdTier({ front, settings, node, disk, clock, logger, onFatal });
+    await goOnFromRestore(store.node, tier, { disk, directory: SIM_DIRECTORY, logger });
+    return { ...store, tier: tier.start() };
   }
 
   async openWithBucket(): Promise<TierStore> {

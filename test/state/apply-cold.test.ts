@@ -157,3 +157,16 @@ test("a segment knows when it ended, and behind a gap where its chain begins", (
   expect(world.machine.segments.all[0]).toMatchObject({ id: 3, chainBefore: { low, high } });
   expect(world.machine.segments.all.at(-1)?.ended).toBeUndefined();
 });
+
+test("what goes later from before a gap does not change where the chain behind it begins", () => {
+  const world = withSealed();
+  world.applyBlank(RecordType.seal);
+  world.apply([put]);
+  world.applyBlank(RecordType.seal);
+  world.applyBlank(RecordType.noop);
+  const { chainLow: low, chainHigh: high } = world.machine.segments.all[1] ?? {};
+  world.apply([{ kind: "dropSegments", segmentIds: [2] }]);
+  world.apply([{ kind: "dropSegments", segmentIds: [1] }]);
+  const [left] = world.machine.segments.all;
+  expect(left).toMatchObject({ id: 3, droppedBefore: 2, chainBefore: { low, high } });
+});
