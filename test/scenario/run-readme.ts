@@ -1,6 +1,7 @@
 /**
  * The first screen of README.md, done by a stranger: a fresh copy of the project in an empty folder, the two
- * commands, the export lines that they print pasted into a shell, and the session with its very output.
+ * commands, the export lines that they print pasted into a shell, and the session with its very output. Then
+ * the disk is lost, and everything comes back from the cold folder as README.md says.
  *
  *   node test/scenario/run-readme.ts      needs npm and its registry, bash, and `aws` on the path
  *
@@ -23,6 +24,8 @@ import { Tally } from "./tally.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** `npm ci` on a cold cache and a busy machine. */
 const START_MS_MAX = 300_000;
+/** Three recovery points. */
+const COVERED_MS_MAX = 30_000;
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
@@ -46,10 +49,10 @@ async function freshCopy(to: string): Promise<void> {
 
 type Started = { readonly child: ChildProcess; readonly output: { readonly text: string } };
 
-async function startByReadme(folder: string): Promise<Started> {
+async function startByReadme(folder: string, command: string): Promise<Started> {
   const free = (await isFree(9000)) && (await isFree(9001));
   const elsewhere = { THERMOCLINE_S3_ADDR: "127.0.0.1:0", THERMOCLINE_ADMIN_ADDR: "127.0.0.1:0" };
-  const child = spawn("bash", ["-c", blockAfter(readReadme(), "<!-- start -->")], {
+  const child = spawn("bash", ["-c", command], {
     cwd: folder,
     env: plainEnvironment(free ? {} : elsewhere),
     stdio: ["ignore", "pipe", "pipe"],
@@ -99,7 +102,7 @@ async function runReadme(tally: Tally): Promise<void> {
   process.once("exit", () => killGroup(started));
   await tally.step("a fresh copy in an empty folder", () => freshCopy(folder));
   await tally.step("its two commands start a server that says how to use it", async () => {
-    started = await startByReadme(folder);
+    started = await startByReadme(folder, blockAfter(readReadme(), "<!-- start -->"));
     assert.match(started.output.text, /Thermocline serves S3 at http:\/\/127\.0\.0\.1:\d+/);
     assert.equal(exportLines(started.output.text).length, 4, started.output.text);
     assert.ok((await readdir(folder)).includes(".thermocline"), "the data is not where it is said to be");
@@ -122,6 +125,10 @@ async function runReadme(tally: Tally): Promise<void> {
   for (const command of bannerCommands(started?.output.text ?? "")) {
     await tally.step(`as the banner says: ${command}`, async () => void (await inShell(command)));
   }
+  await tally.step("the cold folder holds everything soon", async () => {
+    assert.ok(started !== undefined, "it was not started");
+    await untilCovered(folder, started);
+  });
   await tally.step("Ctrl-C ends it cleanly", async () => {
     assert.ok(started !== undefined, "it was not started");
     await interrupt(started);
@@ -130,7 +137,54 @@ async function runReadme(tally: Tally): Promise<void> {
     const { out } = await mustRun("npx", ["thermocline", "verify"], { cwd: folder, env: plainEnvironment() });
     assert.match(out.toString(), /everything matches\n$/);
   });
+  await runRestore(tally, folder);
 }
+
+/** The store of the session is lost, and comes back with what was in it. */
+async function runRestore(tally: Tally, folder: string): Promise<void> {
+  const lines = blockAfter(readReadme(), "<!-- restore session -->").split("\n");
+  const [start = "", ...commands] = lines.toReversed();
+  for (const line of commands.toReversed()) {
+    await tally.step(`$ ${line}`, async () => {
+      await mustRun("bash", ["-ec", line], { cwd: folder, env: plainEnvironment() });
+    });
+  }
+  let started: Started | undefined;
+  process.once("exit", () => killGroup(started));
+  await tally.step(`$ ${start}`, async () => void (started = await startByReadme(folder, start)));
+  await tally.step("what was written on the first screen is there", async () => {
+    const session = sessionOf(blockAfter(readReadme(), "<!-- session -->"));
+    const read = session.at(-1);
+    const pasted = exportLines(started?.output.text ?? "");
+    const env = plainEnvironment({ HOME: folder, AWS_EC2_METADATA_DISABLED: "true" });
+    const shell = ["-ec", [...pasted, read?.command ?? "false"].join("\n")];
+    const { out } = await mustRun("bash", shell, { cwd: folder, env });
+    assert.equal(out.toString("utf8"), read?.output);
+  });
+  await tally.step("Ctrl-C ends the restored one", async () => {
+    assert.ok(started !== undefined, "it was not started");
+    await interrupt(started);
+  });
+}
+
+/** By what `thermocline status` says, asked where the server says that it is. */
+async function untilCovered(folder: string, { output }: Started): Promise<void> {
+  const admin = /Metrics at http:\/\/(\S+?)\//.exec(output.text)?.[1];
+  assert.ok(admin !== undefined, output.text);
+  const keys = exportLines(output.text).map((line) => line.split("=", 2)[1] ?? "");
+  const pair = ["--root-access-key", keys[1] ?? "", "--root-secret-key", keys[2] ?? ""];
+  const args = ["thermocline", "status", "-o", "json", "--admin-addr", admin, ...pair];
+  const deadline = performance.now() + COVERED_MS_MAX;
+  for (;;) {
+    const { out } = await mustRun("npx", args, { cwd: folder, env: plainEnvironment() });
+    const { tier } = JSON.parse(out.toString("utf8")) as { readonly tier?: TierStatus };
+    if (tier?.recoveryPointSeconds === 0 && tier.restorePointIndex > 0) return;
+    assert.ok(performance.now() < deadline, out.toString("utf8"));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+type TierStatus = { readonly recoveryPointSeconds: number; readonly restorePointIndex: number };
 
 function bannerCommands(output: string): readonly string[] {
   const lines = output.split("\n").map((line) => line.trim());
