@@ -109,7 +109,9 @@ export class ColdTier {
     await this.#requireWritable(call.signal);
     const { isPinned } = this.#works.pins;
     await this.#works.pins.look(call.signal);
-    return await offloadAll({ ...this.#works, node: this.#parts.node, isPinned }, call);
+    const { front, node } = this.#parts;
+    const forgetHeat = (segmentId: number): void => front.heat.forget(segmentId);
+    return await offloadAll({ ...this.#works, node, isPinned, forgetHeat }, call);
   }
 
   /** What the policy wants in the bucket now; how many segments that was. */

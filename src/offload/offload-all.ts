@@ -20,6 +20,8 @@ export type OffloadAllParts = {
   readonly follower: Pick<LogFollower, "writeManifest">;
   readonly residence: Pick<Residence, "free">;
   readonly isPinned: (segment: SegmentEntry) => boolean;
+  /** What was read much until now would come back at once: somebody has said otherwise. */
+  readonly forgetHeat: (segmentId: number) => void;
 };
 
 export type OffloadCall = {
@@ -38,7 +40,7 @@ export type OffloadCounts = {
 };
 
 export async function offloadAll(
-  { node, offloader, follower, residence, isPinned }: OffloadAllParts,
+  { node, offloader, follower, residence, isPinned, forgetHeat }: OffloadAllParts,
   { signal, onProgress }: OffloadCall,
 ): Promise<OffloadCounts> {
   const { local, segments } = node;
@@ -59,7 +61,12 @@ export async function offloadAll(
   for (const segment of segments.all) {
     signal.throwIfAborted();
     if (segment.id > lastId || local.bytesOf(segment.id) === 0) continue;
-    if (!isPinned(segment) && (await residence.free(segment.id))) freed++;
+    if (isPinned(segment)) {
+      if (segment.liveBytes > 0) kept++;
+      continue;
+    }
+    forgetHeat(segment.id);
+    if (await residence.free(segment.id)) freed++;
     else if (segment.liveBytes > 0) kept++;
   }
   const uploaded = wanted.filter(({ cold }) => cold !== undefined).length;

@@ -67,6 +67,18 @@ describe.each([
     await world.close(again);
   });
 
+  test("and stays there, however much it was read before", async () => {
+    const { world, store } = await opened(changes);
+    await world.fill(store, 4);
+    await offloadAll(world, store);
+    const ids = sealedSegments(store).map(({ id }) => id);
+    expect(await world.run(store.tier.recall(ids, new AbortController()))).toBeGreaterThan(2);
+    await offloadAll(world, store);
+    await world.pass(MINUTE_MS);
+    expect(hotSegments(store)).toBe(0);
+    await world.close(store);
+  });
+
   test("twice, and the second time costs hardly anything", async () => {
     const { world, store } = await opened(changes);
     await world.fill(store, 4);
