@@ -92,7 +92,8 @@ const runs: Readonly<Record<string, Run>> = {
   "restore-drills": {
     count: 30,
     run: async ({ seed, count }) => {
-      const { rounds, failures, facts } = await runDrills({ seed, rounds: count, objects: 20_000 });
+      const report = (result: object): void => void process.stdout.write(`${JSON.stringify(result)}\n`);
+      const { rounds, failures, facts } = await runDrills({ seed, rounds: count, objects: 20_000, report });
       return { count: rounds, failures, facts };
     },
   },

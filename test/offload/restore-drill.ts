@@ -233,10 +233,13 @@ export async function runDrills(options: {
   readonly seed: string;
   readonly rounds: number;
   readonly objects: number;
+  readonly report?: (result: DrillResult) => void;
 }): Promise<{ readonly rounds: number; readonly failures: readonly string[]; readonly facts: object }> {
   const results: DrillResult[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    results.push(await runDrill({ seed: `${options.seed}/${round}`, objects: options.objects }));
+    const result = await runDrill({ seed: `${options.seed}/${round}`, objects: options.objects });
+    options.report?.(result);
+    results.push(result);
   }
   const sum = (of: (result: DrillResult) => number): number => results.reduce((all, one) => all + of(one), 0);
   const facts = {
