@@ -67,20 +67,22 @@ export class Residence {
         signal.throwIfAborted();
         await this.free(id);
       }
-      for (const id of plan.recalls) await this.#recallIfDue(id, signal);
+      for (const id of plan.recalls) await this.#ifDue(id, () => this.recall(id, signal));
       return LOOK_EVERY_MS + planMs * REST_FACTOR;
     }, signal);
   }
 
-  /** The damaged file goes, and the copy comes in its place; above the floor the file is part of the log. */
+  /**
+   * The copy comes first, and then takes the place of the damaged file: most of that may be sound, and the
+   * copy may turn out worse. Above the floor the file is part of the log.
+   */
   async #mendAll(signal: AbortSignal): Promise<void> {
     for (const id of [...this.#damaged]) {
       this.#damaged.delete(id);
-      if (!(await this.free(id))) continue;
-      this.#parts.logger.warn("a segment was damaged on this disk; its copy takes its place", {
+      if (!(await this.#ifDue(id, () => this.#bring("replace", id, signal)))) continue;
+      this.#parts.logger.warn("a segment was damaged on this disk; its copy has taken its place", {
         segment: id,
       });
-      await this.#recallIfDue(id, signal);
     }
   }
 
@@ -96,30 +98,36 @@ export class Residence {
 
   /** Whether it came back. Rejects with errors of the port. */
   async recall(id: number, signal: AbortSignal): Promise<boolean> {
+    return await this.#bring("recall", id, signal);
+  }
+
+  async #bring(how: "recall" | "replace", id: number, signal: AbortSignal): Promise<boolean> {
     const { node } = this.#parts;
     const copy = node.segments.byId(id)?.cold;
     if (copy === undefined) return false;
-    const isBack = await node.local.recall(id, (path) => fetchCopy(this.#parts, copy, { path, signal }));
+    const isBack = await node.local[how](id, (path) => fetchCopy(this.#parts, copy, { path, signal }));
     if (isBack) this.#counts = { ...this.#counts, recalled: this.#counts.recalled + 1 };
     return isBack;
   }
 
-  async #recallIfDue(id: number, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#parts;
+  /** Whether it worked; what fails for this one alone is tried again later. */
+  async #ifDue(id: number, work: () => Promise<boolean>): Promise<boolean> {
+    const { clock } = this.#parts;
     const nowMs = clock.monotonicMs();
-    if ((this.#failed.get(id) ?? 0) > nowMs) return;
+    if ((this.#failed.get(id) ?? 0) > nowMs) return false;
     this.#failed.delete(id);
     try {
-      await this.recall(id, signal);
+      return await work();
     } catch (error) {
       const isOfThisOne =
         error instanceof ColdMissingError || error instanceof ColdDamagedError || isOutOfSpace(error);
       if (!isOfThisOne) throw error;
       this.#failed.set(id, nowMs + RETRY_MS);
-      logger.error("a segment that is read much cannot be brought back", {
+      this.#parts.logger.error("a segment cannot be brought here from the cold tier", {
         segment: id,
         reason: String(error),
       });
+      return false;
     }
   }
 }

@@ -53,6 +53,10 @@ export class LocalStore implements LocalSegments {
     return this.#options.values.recall(id, fetch);
   }
 
+  replace(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
+    return this.#options.values.replace(id, fetch);
+  }
+
   withSnapshot<Result>(minIndex: number, work: (snapshot: SnapshotInfo) => Promise<Result>): Promise<Result> {
     return this.#options.keeper.withSnapshot(minIndex, work);
   }

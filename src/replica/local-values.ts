@@ -183,9 +183,11 @@ export class LocalValues {
   }
 
   async recall(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
-    await this.#begin();
-    if (!this.#mayRecall(id)) return false;
-    return await this.#turns.alone(id, () => this.#bringBack(id, fetch));
+    return await this.#bring(id, fetch, () => this.#mayRecall(id));
+  }
+
+  async replace(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
+    return await this.#bring(id, fetch, () => this.#mayFree(id));
   }
 
   #mayRecall(id: number): boolean {
@@ -194,16 +196,30 @@ export class LocalValues {
     return isMissing && segments.byId(id)?.cold !== undefined;
   }
 
+  async #bring(
+    id: number,
+    fetch: (path: string) => Promise<void>,
+    mayBring: () => boolean,
+  ): Promise<boolean> {
+    await this.#begin();
+    if (!mayBring()) return false;
+    return await this.#turns.alone(id, () => this.#bringBack(id, fetch, mayBring));
+  }
+
   /** It gets its name when it is whole: a crash before that leaves what the next stock removes. */
-  async #bringBack(id: number, fetch: (path: string) => Promise<void>): Promise<boolean> {
+  async #bringBack(
+    id: number,
+    fetch: (path: string) => Promise<void>,
+    mayBring: () => boolean,
+  ): Promise<boolean> {
     const { disk, files, segments } = this.#options;
     const unfinished = files.path(id) + UNFINISHED;
     try {
-      if (!this.#mayRecall(id)) return false;
+      if (!mayBring()) return false;
       const wanted = segments.byId(id)?.cold?.bytes;
       await fetch(unfinished);
       // Its row may have gone meanwhile: then nothing would ever read it.
-      if (!this.#mayRecall(id)) return false;
+      if (!mayBring()) return false;
       const bytes = await withOpen(disk, unfinished, (file) => file.size());
       // Another copy may have taken its place meanwhile: either has all that is live.
       if (bytes !== wanted && bytes !== segments.byId(id)?.cold?.bytes) {
@@ -216,6 +232,8 @@ export class LocalValues {
         await disk.rename(unfinished, files.path(id));
         await files.syncNames();
         this.#sizes.set(id, bytes);
+        // Of a file that it took the place of.
+        await files.retire(id);
         files.markHere(id);
       });
       return true;

@@ -41,6 +41,12 @@ export interface LocalSegments {
   recall(id: number, fetch: (path: string) => Promise<void>): Promise<boolean>;
 
   /**
+   * The same for one that is here below the floor and damaged: its file stays as it is, and is read, until
+   * the other one is whole and takes its name. False, and nothing happens, where `free` would say so.
+   */
+  replace(id: number, fetch: (path: string) => Promise<void>): Promise<boolean>;
+
+  /**
    * Lends the newest verified snapshot of the index, one of `minIndex` or later: makes one if there is none.
    * Its file stays until `work` is done. Rejects with BusyError if there is no room for one now.
    */

@@ -51,9 +51,17 @@ export const localMutants: readonly Mutant[] = [
     name: "recalled-for-nobody",
     what: "a segment that was dropped while it was fetched stays for ever",
     file: "src/replica/local-values.ts",
-    find: "nothing would ever read it.\n      if (!this.#mayRecall(id)) return false;\n",
+    find: "nothing would ever read it.\n      if (!mayBring()) return false;\n",
     replace: "\n",
     killedBy: local,
+  },
+  {
+    name: "damaged-file-given-up-first",
+    what: "a file with one bad block is deleted for a copy that is not there any more",
+    file: "src/offload/residence.ts",
+    find: 'this.#bring("replace", id, signal)',
+    replace: 'this.free(id).then(() => this.#bring("recall", id, signal))',
+    killedBy: ["test/offload/residence.test.ts"],
   },
   {
     name: "borrowed-file-not-pinned",

@@ -146,3 +146,25 @@ test("a file that is damaged here is replaced by its copy when a read meets it",
   expect(Buffer.from((await world.machine.disk.readFile(path)) ?? []).equals(sound)).toBe(true);
   await world.close(store);
 });
+
+test("a file that is damaged here stays if its copy cannot take its place", async () => {
+  const { world, store } = await filled({ afterMs: 60 * MINUTE_MS });
+  const path = "data/log/0000000001.seg";
+  const file = await world.run(world.machine.disk.open(path, "write"));
+  await world.run(file.write(Buffer.from("rot"), 8000));
+  await world.run(file.close());
+  const key = store.node.state.segments.byId(1)?.cold?.key ?? "";
+  const copy = world.objects.get(key);
+  if (copy === undefined) throw new Error("it has no copy");
+  world.objects.delete(key);
+  const lost = await world.unread(store);
+  expect(lost).toHaveLength(1);
+  await world.pass(MINUTE_MS);
+  expect(store.node.local.bytesOf(1)).toBeGreaterThan(0);
+  expect(await world.unread(store)).toEqual(lost);
+  world.objects.set(key, copy);
+  await world.pass(10 * MINUTE_MS);
+  expect(await world.wrong(store)).toEqual([]);
+  await world.until(() => store.tier.status.recalledSegments === 1);
+  await world.close(store);
+});

@@ -160,6 +160,17 @@ export class TierWorld {
     return wrong;
   }
 
+  /** Keys whose objects cannot be read, past the cache. */
+  async unread(store: TierStore): Promise<readonly string[]> {
+    store.node.cache.clear();
+    const unread: string[] = [];
+    for (const key of this.#contents.keys()) {
+      const got = await this.machine.outcome(this.machine.get(store, key));
+      if (got === "DamageError") unread.push(key);
+    }
+    return unread;
+  }
+
   verify(): ReturnType<typeof verifyStore> {
     const { disk } = this.machine;
     const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
