@@ -49,10 +49,11 @@ export class ServerProcess {
 
   static async start(
     directory: string,
-    options: { readonly flags?: readonly string[] } = {},
+    options: { readonly command?: "dev" | "server"; readonly flags?: readonly string[] } = {},
   ): Promise<ServerProcess> {
+    const { command = "dev", flags = [] } = options;
     const addresses = ["--s3-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];
-    const args = [PROGRAM, "dev", "--data-dir", directory, ...addresses, ...(options.flags ?? [])];
+    const args = [PROGRAM, command, "--data-dir", directory, ...addresses, ...flags];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: plainEnvironment(),
