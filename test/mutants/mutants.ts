@@ -19,6 +19,7 @@ import type { Mutant } from "./mutant.ts";
 import { versions } from "./version-mutants.ts";
 import { space } from "./space-mutants.ts";
 import { surfaceMutants } from "./surface-mutants.ts";
+import { offloadMutants } from "./offload-mutants.ts";
 import { tierMutants } from "./tier-mutants.ts";
 
 const images = ["test/crash/crash-images.test.ts"];
@@ -479,6 +480,7 @@ export const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...surfaceMutants,
   ...tierMutants,
+  ...offloadMutants,
   ...restoreMutants,
   ...localMutants,
   ...costMutants,

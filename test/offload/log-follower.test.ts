@@ -133,7 +133,8 @@ describe("tails", () => {
   test("are not put where the bucket would have a gap before them", async () => {
     const { world, store } = await opened({ recoveryPointMs: 1000 });
     await world.until(() => world.keysOf("manifest").length > 0);
-    world.cold.tell("put", ...Array.from({ length: 12 }, () => "failBefore" as const));
+    await world.pass(2000);
+    world.cold.delaysMs = (key) => (key.includes("/segments/") ? 8000 : 0);
     await world.fill(store, 2);
     for (let at = 0; at < 60; at++) {
       await world.write(store, `more-${at}`, 200);
@@ -203,6 +204,18 @@ describe("a restore point", () => {
     await world.close(store);
   });
 
+  test("is not made on a snapshot that the bucket did not keep", async () => {
+    const { world, store } = await opened();
+    world.cold.loses = (key) => key.includes("/snapshots/");
+    await world.fill(store, 12);
+    await world.pass(MINUTE_MS);
+    expect(manifestsOf(world).every(({ snapshot }) => snapshot === undefined)).toBe(true);
+    expect(store.tier.status.reason).toContain("it was put, and is not there");
+    world.cold.loses = () => false;
+    await world.until(() => manifestsOf(world).some(({ snapshot }) => snapshot !== undefined));
+    await world.close(store);
+  });
+
   test("of before a start is found again", async () => {
     const { world, store } = await opened();
     await world.fill(store, 12);
@@ -215,6 +228,25 @@ describe("a restore point", () => {
     expect(again.tier.status.restorePointIndex).toBe(restorePointIndex);
     await world.pass(30_000);
     expect(world.keysOf("manifest").some((key) => key.includes("n1.2"))).toBe(false);
+    await world.close(again);
+  });
+
+  test("stands on a new snapshot if something has gone that the newest one shows", async () => {
+    const { world, store } = await opened({ afterMs: 1000, livePercentMin: 0 });
+    for (let round = 0; round < 4; round++) {
+      await world.fill(store, 3, `round-${round}`);
+      await world.pass(3000);
+    }
+    await world.until(() => store.tier.status.coldOnlySegments > 2);
+    const gone = sealedSegments(store).filter(({ id }) => store.node.local.bytesOf(id) === 0);
+    const doomed = Array.from({ length: 40 }, (_, at) => `round-0-${at}`);
+    await world.remove(store, ...doomed);
+    await world.until(() => gone.some(({ id }) => store.node.state.segments.byId(id) === undefined));
+    await world.close(store);
+    // Somebody has lost the restore points.
+    for (const key of world.keysOf("manifest")) world.objects.delete(key);
+    const again = await world.open();
+    await world.until(() => again.tier.status.restorePointIndex > 0);
     await world.close(again);
   });
 

@@ -64,6 +64,8 @@ export class FailingColdStore implements ColdStore {
   slowMs: number;
   /** Puts of these keys are answered and not kept. */
   loses: (key: string) => boolean = () => false;
+  /** Puts of these keys take so long, whatever else happens to them. */
+  delaysMs: (key: string) => number = () => 0;
   readonly #store: ColdStore;
   readonly #options: FailingColdOptions;
   readonly #told = new Map<ColdOperation, (ColdFault | "none")[]>();
@@ -106,6 +108,8 @@ export class FailingColdStore implements ColdStore {
 
   async #put(key: string, { signal }: ColdPut, store: () => Promise<ColdStored>): Promise<ColdStored> {
     const fault = await this.#enter("put", key, signal);
+    const delayMs = this.delaysMs(key);
+    if (delayMs > 0) await this.#options.clock.sleep(delayMs);
     const before = await this.#entryOf(key);
     const stored = await store();
     // Its digest and length had to be known, so it was kept for a moment.
