@@ -23,17 +23,19 @@ export class Ports {
   /** Resolves with the call at which the process died. */
   readonly death: Promise<string>;
   readonly #at: CrashPoint | undefined;
+  readonly #isCounted: (name: string) => boolean;
   #isDead = false;
   #die: (where: string) => void = () => undefined;
 
-  constructor(at?: CrashPoint) {
+  constructor(at?: CrashPoint, isCounted: (name: string) => boolean = () => true) {
     this.#at = at;
+    this.#isCounted = isCounted;
     this.death = new Promise((resolve) => (this.#die = resolve));
   }
 
   async call<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#isDead) return await FOR_EVER;
-    const number = this.calls.push(name);
+    const number = this.#isCounted(name) ? this.calls.push(name) : 0;
     if (this.#isDue(number, "before")) return await this.#end(name);
     try {
       return await work();
@@ -117,6 +119,8 @@ function filePort(file: DiskFile, path: string, ports: Ports): DiskFile {
 }
 
 export type CrashScenario<World> = {
+  /** Which calls are of interest; all, if left out. */
+  readonly isCounted?: (name: string) => boolean;
   /** What is there before the process starts; the same every time. */
   readonly make: () => Promise<World> | World;
   /** The life of the process, over ports that are wrapped with these. */
@@ -145,11 +149,11 @@ export async function crashEverywhere<World>(
 }
 
 async function crashOnce<World>(
-  { make, run, check }: CrashScenario<World>,
+  { make, run, check, isCounted }: CrashScenario<World>,
   at: CrashPoint | undefined,
 ): Promise<{ readonly ports: Ports; readonly died: boolean }> {
   const world = await make();
-  const ports = new Ports(at);
+  const ports = new Ports(at, isCounted);
   const end = await Promise.race([run(world, ports).then(() => undefined), ports.death]);
   const crash = end ?? "no crash";
   try {
