@@ -1,10 +1,12 @@
 /** A restore, and the first start after it, die anywhere: called again they come to the same end. */
 import { describe, expect, test } from "vitest";
+import { ColdUnavailableError } from "../../src/ports/cold-store.ts";
 import { StorageNode } from "../../src/replica/storage-node.ts";
 import { RESTORED_NAME, RESTORING_NAME } from "../../src/store/restored-file.ts";
 import { DiskHistory } from "../sim/disk-history.ts";
 import type { CrashChoices } from "../sim/disk-history.ts";
 import { OperationLog } from "../sim/disk-operation.ts";
+import { FailingColdStore } from "../sim/failing-cold-store.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
 import { SimRandom } from "../sim/sim-random.ts";
 import { SIM_DIRECTORY } from "../sim/sim-store.ts";
@@ -154,6 +156,23 @@ async function settleDeath(clock: RestoreWorld["machine"]["clock"]): Promise<voi
   await new Promise((resolve) => setImmediate(resolve));
   clock.forgetSleepers();
 }
+
+test("a first start without its bucket serves nobody, and the next one does", async () => {
+  const world = new RestoreWorld();
+  const contents = await world.lost();
+  const disk = world.newDisk();
+  await world.restore(disk);
+  const { clock } = world.machine;
+  const cold = new FailingColdStore(world.coldOn(disk), { clock, random: new SimRandom("down") });
+  cold.isDown = true;
+  const store = await world.open(disk, { cold });
+  const before = [...world.objects.keys()];
+  await expect(world.run(world.beginSoon(store, disk, { cold }))).rejects.toThrow(ColdUnavailableError);
+  expect([...world.objects.keys()]).toEqual(before);
+  expect(lineageRow(store.node)).toBeUndefined();
+  await world.close(store);
+  await expectWhole(world, disk, contents);
+});
 
 test("a node that is restored takes part as itself only when it was started", async () => {
   const world = new RestoreWorld();

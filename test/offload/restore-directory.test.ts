@@ -1,6 +1,9 @@
 /** Where a restore may write, and what it refuses before it writes anything. */
 import { describe, expect, test } from "vitest";
 import { RESTORING_NAME } from "../../src/store/restored-file.ts";
+import { verifyStore } from "../../src/replica/verify-store.ts";
+import { inPlaceScratch } from "../sim/in-place-scratch.ts";
+import { SimIndexStore } from "../sim/sim-index-store.ts";
 import type { SimDisk } from "../sim/sim-disk.ts";
 import { SIM_DIRECTORY } from "../sim/sim-store.ts";
 import { NEWEST, RestoreWorld } from "./restore-world.ts";
@@ -91,6 +94,18 @@ test("what a mount point holds is no reason to refuse, nor what the caller spare
   await world.run(plant(disk, "cold"));
   await world.restore(disk, NEWEST, { spared: ["cold"] });
   expect(await disk.list(SIM_DIRECTORY)).toEqual(expect.arrayContaining(["lost+found", "cold", "node.json"]));
+});
+
+test("what is restored and was not started yet is nothing that verify complains of", async () => {
+  const world = await withLost();
+  const disk = world.newDisk();
+  await world.restore(disk);
+  const openIndexStore = (path: string) => SimIndexStore.open(disk, path);
+  const makeScratch = () => Promise.resolve(inPlaceScratch(disk));
+  const options = { disk, directory: SIM_DIRECTORY, openIndexStore, makeScratch };
+  const { ok, lines } = await world.run(verifyStore(options));
+  expect(lines.filter((line) => line.includes("DAMAGED"))).toEqual([]);
+  expect(ok).toBe(true);
 });
 
 test("an unfinished one is no data directory, and a start says what to do", async () => {

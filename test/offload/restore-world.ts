@@ -3,14 +3,15 @@
  * there when a test says so, by the formats alone: segments, a snapshot in parts, tails, manifests.
  */
 import { finishAtOnce } from "../../src/base/steps.ts";
-import { beginLineage } from "../../src/offload/begin-lineage.ts";
 import { coldKey } from "../../src/offload/cold-names.ts";
 import type { ColdPlace } from "../../src/offload/cold-names.ts";
+import { ColdTier } from "../../src/offload/cold-tier.ts";
 import { encodeManifest } from "../../src/offload/manifest-format.ts";
 import type { Manifest, ManifestSegment, ManifestSnapshot } from "../../src/offload/manifest.ts";
 import { restore } from "../../src/offload/restore.ts";
 import type { RestoreOptions, RestoreResult } from "../../src/offload/restore.ts";
 import type { RestoreWish } from "../../src/offload/restore-plan.ts";
+import { TierFront } from "../../src/offload/tier-front.ts";
 import type { ColdStore } from "../../src/ports/cold-store.ts";
 import { writeRestoredNode } from "../../src/replica/node-file.ts";
 import type { StorageNode, StorageNodeOptions } from "../../src/replica/storage-node.ts";
@@ -20,15 +21,17 @@ import { encodeTail } from "../../src/segment/tail-format.ts";
 import { keys } from "../../src/state/keys.ts";
 import { rows } from "../../src/state/rows.ts";
 import type { SegmentEntry } from "../../src/state/segment-table.ts";
+import { goOnFromRestore, tierNodeOf } from "../../src/start-cold-tier.ts";
 import { SegmentFiles } from "../../src/store/segment-files.ts";
 import { SimWorld } from "../crash/sim-world.ts";
 import { SimColdStore } from "../sim/sim-cold-store.ts";
 import type { SimColdObject } from "../sim/sim-cold-store.ts";
 import { SimDisk } from "../sim/sim-disk.ts";
-import { contentsOf, load } from "./restore-load.ts";
 import { SIM_DIRECTORY, openSimStore } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
 import { silentLogger, spaceSettings } from "../support/open-store.ts";
+import { contentsOf, load } from "./restore-load.ts";
+import { tierSettings } from "./tier-world.ts";
 
 export const SEGMENT_BYTES = 16 * 1024;
 export const NEWEST: RestoreWish = { target: { kind: "newest" }, acceptGap: false };
@@ -116,26 +119,17 @@ export class RestoreWorld {
   }
 
   async beginSoon(
-    store: SimStore,
+    { node, fatal }: SimStore,
     disk: SimDisk,
     changes: { readonly cold?: ColdStore } = {},
   ): Promise<void> {
-    const { node } = store;
-    if (node.restored === undefined) return;
-    const bucket = new Bucket(this, store, disk, changes.cold);
-    await beginLineage({
-      restored: node.restored,
-      directory: SIM_DIRECTORY,
-      disk,
-      store: changes.cold ?? this.coldOn(disk),
-      place: placeOf(node),
-      replica: node.replica,
-      segments: node.state.segments,
-      lineageRow: () => Promise.resolve(lineageRow(node)),
-      local: node.local,
-      writeManifest: () => bucket.everything(),
-      logger: silentLogger,
-    });
+    const { clock } = this.machine;
+    const settings = tierSettings();
+    const logger = silentLogger;
+    const front = new TierFront(changes.cold ?? this.coldOn(disk), settings, { clock, logger });
+    const onFatal = (error: unknown): void => void fatal.push(error);
+    const tier = new ColdTier({ front, settings, node: tierNodeOf(node), disk, clock, logger, onFatal });
+    await goOnFromRestore(node, tier, { disk, directory: SIM_DIRECTORY, logger });
   }
 
   /** Restored onto a fresh disk and started; the old one may still be open. */
