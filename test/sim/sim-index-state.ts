@@ -4,7 +4,7 @@ import type { IndexRows } from "./disk-operation.ts";
 export class SimIndexState {
   readonly id: number;
   #rows: Map<string, Uint8Array>;
-  /** In UTF-8 order; made when somebody iterates. */
+  /** In UTF-8 order; made when somebody iterates, and kept up to date from then on. */
   #sorted: readonly string[] | undefined;
   #shared = false;
 
@@ -20,7 +20,7 @@ export class SimIndexState {
   apply(batch: IndexRows): void {
     if (this.#shared) this.#rows = new Map(this.#rows);
     this.#shared = false;
-    this.#sorted = undefined;
+    this.#sorted = this.#sorted && sortedAfter(this.#sorted, this.#rows, batch);
     applyRows(this.#rows, batch);
   }
 
@@ -30,6 +30,31 @@ export class SimIndexState {
     this.#shared = true;
     return { rows: this.#rows, sorted: this.#sorted };
   }
+}
+
+/** Keys of the rows after a batch: one look at each, where sorting them anew would be many. */
+function sortedAfter(
+  sorted: readonly string[],
+  rows: ReadonlyMap<string, Uint8Array>,
+  batch: IndexRows,
+): readonly string[] {
+  const added: string[] = [];
+  const removed = new Set<string>();
+  for (const [key, value] of batch) {
+    if (value === null) removed.add(key);
+    else if (!rows.has(key)) added.push(key);
+  }
+  if (added.length === 0 && removed.size === 0) return sorted;
+  added.sort(compareUtf8);
+  const merged: string[] = [];
+  let next = 0;
+  for (const key of sorted) {
+    while (next < added.length && compareUtf8(added[next] as string, key) < 0) {
+      merged.push(added[next++] as string);
+    }
+    if (!removed.has(key)) merged.push(key);
+  }
+  return merged.concat(added.slice(next));
 }
 
 export function applyRows(rows: Map<string, Uint8Array>, batch: IndexRows): void {
