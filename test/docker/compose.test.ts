@@ -6,24 +6,30 @@ import { checkFile, composeKeys, composeProject } from "./compose.ts";
 
 const FILES = ["compose.yml", "compose.thermocline-only.yml"] as const;
 
+/** Too large for a row of the index: its bytes are in a segment, here or in the bucket. */
+const BODY = "cold below ".repeat(30_000);
+
 test.each(FILES)(
-  "%s comes up healthy, keeps an object over down and up, and has made its bucket",
+  "%s comes up healthy, moves an object to its cold tier, and has it after down and up",
   async (file) => {
     await using project = await composeProject(file);
     await project.up();
     {
       using client = openClient(project, "lake");
       await client.s3.send(new CreateBucketCommand({ Bucket: "lake" }));
-      await client.put("hello.txt", "cold below");
-      expect(await client.get("hello.txt")).toBe("cold below");
+      await client.put("hello.txt", BODY);
+      expect(await client.get("hello.txt")).toBe(BODY);
+      expect(await client.tierOf("hello.txt")).toBe("hot");
     }
     expect((await fetch(`${project.adminEndpoint}/-/ready`)).status).toBe(200);
     expect(await project.run("logs", "cold-bucket")).toMatch(/make-bucket: cold is at http:/);
-    // Nothing but containers goes; the volumes stay.
+    await project.run("exec", "-T", "thermocline", "thermocline", "tier", "offload", "--all");
+    // Containers go, and with them what is cached; the volumes stay.
     await project.run("down", "--timeout", "10");
     await project.up();
     using client = openClient(project, "lake");
-    expect(await client.get("hello.txt")).toBe("cold below");
+    expect(await client.tierOf("hello.txt")).toBe("cold");
+    expect(await client.get("hello.txt")).toBe(BODY);
   },
 );
 

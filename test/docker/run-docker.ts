@@ -18,7 +18,7 @@ import { Tally } from "../scenario/tally.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** On two cores each takes a minute at most, once what it needs is downloaded. */
-const BUILD_MS_MAX = 300_000;
+const BUILD_MS_MAX = 540_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
