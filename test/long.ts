@@ -7,7 +7,9 @@ import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { flipTable, runBitFlips } from "./crash/bit-flips.ts";
 import { runCrashImages } from "./crash/run-crash-images.ts";
+import { runTierCrashes, tierCrashTable } from "./crash/tier-crashes.ts";
 import { recordTier } from "./crash/tier-phases.ts";
+import { tierScenarios } from "./crash/tier-scenarios.ts";
 import { runKillNine } from "./crash/kill-nine.ts";
 import { runCutLevelDirectories } from "./crash/level-directories.ts";
 import { runColdObjects } from "./long/cold-objects.ts";
@@ -40,6 +42,27 @@ const runs: Readonly<Record<string, Run>> = {
         record: recordTier,
       });
       return { count: distinct, failures: failures.map((failure) => JSON.stringify(failure)), facts };
+    },
+  },
+  /** So many lives of each scenario, and each crash of them. */
+  "tier-crashes": {
+    count: 3,
+    run: async ({ seed, count }) => {
+      const failures: string[] = [];
+      const facts = { calls: 0, crashes: 0, distinct: 0 };
+      for (let round = 0; round < count; round++) {
+        const all: Awaited<ReturnType<typeof runTierCrashes>>[] = [];
+        for (const scenario of tierScenarios) {
+          const counts = await runTierCrashes(scenario, { seed: `${seed}.${round}` });
+          all.push(counts);
+          failures.push(...counts.failures);
+          facts.calls += counts.calls;
+          facts.crashes += counts.crashes;
+          facts.distinct += counts.distinct;
+        }
+        process.stdout.write(`${tierCrashTable(all)}\n`);
+      }
+      return { count, failures, facts };
     },
   },
   "level-directories": {

@@ -3,17 +3,9 @@
  * commit tries others; a failing run is shrunk, and replays with MODEL_SEED. `npm run long -- model` does
  * ten times as many.
  */
-import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { seedOfCommit } from "../support/seed-of-commit.ts";
 import { runModel } from "./run-model.ts";
-
-const seedOfCommit = (): string => {
-  try {
-    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  } catch {
-    return "no commit";
-  }
-};
 
 test("500 runs of 100 operations are answered as the model of S3 has it", { timeout: 600_000 }, async () => {
   const seed = process.env["MODEL_SEED"] ?? seedOfCommit();

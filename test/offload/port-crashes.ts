@@ -14,6 +14,9 @@ import type { Command, CommandResult } from "../../src/state/command.ts";
 
 export type CrashPoint = { readonly call: number; readonly side: "before" | "after" };
 
+/** Whoever stands between a process and its ports, and is told of each call. */
+export type PortCalls = { call<Result>(name: string, work: () => Promise<Result>): Promise<Result> };
+
 const FOR_EVER = new Promise<never>(() => undefined);
 
 /** The ports of one process, which may die at one of their calls. */
@@ -56,7 +59,7 @@ export class Ports {
   }
 }
 
-export function coldPort(store: ColdStore, ports: Ports): ColdStore {
+export function coldPort(store: ColdStore, ports: PortCalls): ColdStore {
   const named = (what: string, key: string): string => `cold ${what} ${key}`;
   return {
     place: store.place,
@@ -80,13 +83,13 @@ export function coldPort(store: ColdStore, ports: Ports): ColdStore {
 
 export function logPort(
   propose: (command: Command) => Promise<CommandResult>,
-  ports: Ports,
+  ports: PortCalls,
 ): (command: Command) => Promise<CommandResult> {
   return (command) => ports.call(`log ${command.kind}`, () => propose(command));
 }
 
 /** Every call that changes something, or may fail; those that only look are the node's own business. */
-export function diskPort(disk: Disk, ports: Ports): Disk {
+export function diskPort(disk: Disk, ports: PortCalls): Disk {
   const { spaceNow } = disk;
   return {
     open: async (path, mode) => {
@@ -106,7 +109,7 @@ export function diskPort(disk: Disk, ports: Ports): Disk {
   };
 }
 
-function filePort(file: DiskFile, path: string, ports: Ports): DiskFile {
+function filePort(file: DiskFile, path: string, ports: PortCalls): DiskFile {
   return {
     read: (target, position) => ports.call(`disk read ${path}`, () => file.read(target, position)),
     readSync: (target, position) => file.readSync(target, position),

@@ -79,6 +79,11 @@ export class SimClock implements Clock {
     await settled();
   }
 
+  /** So much passes at once, as for a machine that was asleep: whoever was due meanwhile wakes late. */
+  skip(ms: number): void {
+    this.#elapsedMs += ms;
+  }
+
   /** Whoever sleeps now never wakes: their process is dead. */
   forgetSleepers(): void {
     this.#sleepers.length = 0;
