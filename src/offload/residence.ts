@@ -24,6 +24,8 @@ export type ResidenceParts = FetchParts & {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly health: TierHealth;
+  /** Whether the bucket is as this node left it: else copies that the state names may be gone. */
+  readonly mayFree: () => boolean;
 };
 
 export type ResidenceCounts = { readonly freed: number; readonly recalled: number };
@@ -65,6 +67,7 @@ export class Residence {
       this.#stuckBytes = plan.stuckBytes;
       for (const { id } of plan.frees) {
         signal.throwIfAborted();
+        if (!this.#parts.mayFree()) break;
         await this.free(id);
       }
       for (const id of plan.recalls) await this.#ifDue(id, () => this.recall(id, signal));

@@ -15,7 +15,10 @@ export type TierStatus = {
   /** Of the open segment. */
   readonly tails: number;
   readonly lastManifestSecondsAgo?: number;
-  /** The lineage that was restored from this one: nothing is uploaded any more. */
+  /**
+   * The lineage that was restored from this one, or this one itself, if it went on without this disk: nothing
+   * is uploaded any more.
+   */
   readonly supersededBy?: string;
   /** Of all segments that have a copy. */
   readonly coldSegments: number;

@@ -61,7 +61,7 @@ export function joinWorks({ front, settings, node, disk, clock, logger }: WorkPa
   // Of a place that was never heard of nothing is known: a folder is made by its check.
   const isReached = (): boolean => !health.has("unreached");
   const pins = new Pins({ ...common, pins: settings.pins });
-  const lineage = new LineageWatch({ ...common, place: node.place });
+  const lineage = new LineageWatch(common);
   const planner: TierPlanner = new TierPlanner({
     ...common,
     heat,
@@ -75,7 +75,7 @@ export function joinWorks({ front, settings, node, disk, clock, logger }: WorkPa
   const tails = new TailWriter(writing);
   const manifests = new ManifestWriter({ ...writing, lineage, offloader, tails, isFollowed });
   const follower = new LogFollower({ ...common, settings, lineage, tails, manifests, isReached });
-  const residence = new Residence({ ...common, planner });
+  const residence = new Residence({ ...common, planner, mayFree: () => lineage.mayWrite });
   const garbage: GarbageSettings = {
     restoreWindowMs: settings.restoreWindowMs,
     graceMs: settings.graceMs,

@@ -106,3 +106,73 @@ test("nothing is written before it was looked", async () => {
   expect(calls.slice(0, 5)).not.toContain("put");
   await world.close(again);
 });
+
+describe("a disk that was put back to an earlier day", () => {
+  /** A machine whose disk is as that of `from` is now, before the same bucket. */
+  function copyOf(from: TierWorld): TierWorld {
+    const copy = new TierWorld({}, from.objects);
+    for (const [path, bytes] of from.machine.disk.files()) copy.machine.disk.plant(path, bytes.fork());
+    copy.machine.disk.plantIndex(
+      "data/index",
+      new Map(from.machine.disk.indexState("data/index").snapshot().rows),
+    );
+    return copy;
+  }
+
+  async function expectHalt(world: TierWorld): Promise<void> {
+    const objects = new Map(world.objects);
+    const again = await world.open();
+    await world.fill(again, 6, "another history");
+    await world.pass(10 * MINUTE_MS);
+    expect(writesOf(world)).toEqual([]);
+    expect(world.objects).toEqual(objects);
+    const { status } = again.tier;
+    expect(status).toMatchObject({ state: "degraded", supersededBy: again.tier.place.lineage });
+    expect(status.reason).toContain("the disk is an earlier copy of itself");
+    expect(status.freedSegments).toBe(0);
+    await world.close(again);
+  }
+
+  test("writes nothing where the bucket has segments or restore points that it never made", async () => {
+    const { world } = await closedWithSegments();
+    const copy = copyOf(world);
+    const store = await world.open();
+    await world.fill(store, 8, "later");
+    await world.pass(MINUTE_MS);
+    await world.close(store);
+    await expectHalt(copy);
+  });
+
+  test("nor where the bucket only has a tail that it never made", async () => {
+    const { world } = await closedWithSegments();
+    const copy = copyOf(world);
+    const store = await world.open();
+    await world.write(store, "later");
+    await world.until(() => store.tier.status.recoveryPointSeconds === 0);
+    await world.close(store);
+    await expectHalt(copy);
+  });
+
+  test("nor where another copy of the disk was started, and put a restore point", async () => {
+    const { world, store } = await closedWithSegments();
+    const [key = ""] = world.keysOf("manifest");
+    const manifest = world.objects.get(key);
+    if (manifest === undefined) throw new Error("there is no restore point");
+    const { nodeId, incarnation } = store.node.node;
+    const later = `${nodeId}.${(incarnation + 1).toString(36)}.json`;
+    world.objects.set(key.replace(/[^-]+$/, later), manifest);
+    await expectHalt(world);
+  });
+});
+
+test("a bucket that has nothing of what the state names there gets nothing, and nothing is given up for it", async () => {
+  const { world } = await closedWithSegments();
+  world.objects.clear();
+  const again = await world.open();
+  await world.fill(again, 12, "later");
+  await world.pass(10 * MINUTE_MS);
+  expect(writesOf(world)).toEqual([]);
+  expect(again.tier.status).toMatchObject({ state: "degraded", freedSegments: 0 });
+  expect(again.tier.status.reason).toContain("is it the right bucket and prefix?");
+  await world.close(again);
+});
