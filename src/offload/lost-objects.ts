@@ -83,7 +83,12 @@ class LostObjectFinder {
     let { from } = range;
     for (;;) {
       const iterator = await index.iterate({ from, to: range.to });
-      const page = await iterator.next(PAGE_ROWS).finally(() => iterator.close());
+      let page: Awaited<ReturnType<typeof iterator.next>>;
+      try {
+        page = await iterator.next(PAGE_ROWS);
+      } finally {
+        await iterator.close();
+      }
       for (const [key, row] of page) {
         const visited = visit(key, row);
         if (visited !== undefined) await visited;

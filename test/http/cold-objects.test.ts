@@ -153,7 +153,7 @@ test("a tier that is away is 503 with a time to come again; the rest is served",
 });
 
 test("a tier that refuses us and one that has no room for a read are 503, too", async () => {
-  const { get } = cold;
+  const get = cold.get.bind(cold);
   const failures = [
     [new ColdRefusedError("the secret key is wrong"), "ServiceUnavailable", "60"],
     [new BusyError("1024 reads wait"), "SlowDown", undefined],

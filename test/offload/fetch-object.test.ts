@@ -35,7 +35,7 @@ async function watched(failAt = Infinity): Promise<Watched> {
   let calls = 0;
   let running = 0;
   const get = store.get.bind(store);
-  store.get = async (key: string, options: ColdGet = {}) => {
+  store.get = async (key: string, options: ColdGet) => {
     if (++calls >= failAt) throw new Error("no answer");
     got.atOnce = Math.max(got.atOnce, ++running);
     const bytes = await get(key, options);

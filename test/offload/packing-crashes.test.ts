@@ -18,7 +18,7 @@ async function pack({ world, store }: Sparse, ports: Ports): Promise<void> {
     {
       store: coldPort(world.cold, ports),
       disk: diskPort(world.machine.disk, ports),
-      node: { ...node, propose: logPort(node.propose, ports) },
+      node: { ...node, propose: logPort((command) => node.propose(command), ports) },
     },
   );
   await world.run(Promise.race([packer.packAll(signal), ports.death]));

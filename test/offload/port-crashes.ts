@@ -90,7 +90,7 @@ export function logPort(
 
 /** Every call that changes something, or may fail; those that only look are the node's own business. */
 export function diskPort(disk: Disk, ports: PortCalls): Disk {
-  const { spaceNow } = disk;
+  const spaceNow = disk.spaceNow?.bind(disk);
   return {
     open: async (path, mode) => {
       const file = await ports.call(`disk open ${path}`, () => disk.open(path, mode));
@@ -105,7 +105,7 @@ export function diskPort(disk: Disk, ports: PortCalls): Disk {
     syncDirectory: (path) => ports.call(`disk syncDirectory ${path}`, () => disk.syncDirectory(path)),
     lock: (path) => ports.call(`disk lock ${path}`, () => disk.lock(path)),
     space: (path) => disk.space(path),
-    ...(spaceNow === undefined ? {} : { spaceNow: () => spaceNow.call(disk) }),
+    ...(spaceNow === undefined ? {} : { spaceNow }),
   };
 }
 

@@ -99,7 +99,10 @@ export class TierWorld {
       ...this.options,
     });
     const known = tierNodeOf(store.node);
-    const node = ports === undefined ? known : { ...known, propose: logPort(known.propose, ports) };
+    const node =
+      ports === undefined
+        ? known
+        : { ...known, propose: logPort((command) => known.propose(command), ports) };
     const onFatal = (error: unknown): void => void store.fatal.push(error);
     const tier = new ColdTier({ front, settings, node, disk, clock, logger, onFatal });
     await goOnFromRestore(store.node, tier, { disk, directory: SIM_DIRECTORY, logger });
@@ -201,8 +204,6 @@ export class TierWorld {
     return [...(await this.machine.disk.list(`${SIM_DIRECTORY}/log`))].toSorted();
   }
 }
-
-export type Sealed = ReturnType<typeof sealedSegments>[number];
 
 export function sealedSegments({
   node,
