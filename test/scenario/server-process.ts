@@ -74,7 +74,8 @@ export class ServerProcess {
   }
 
   async stop(): Promise<Stopped> {
-    if (this.child.exitCode !== null) return { code: this.child.exitCode, ms: 0 };
+    const isGone = this.child.exitCode !== null || this.child.signalCode !== null;
+    if (isGone) return { code: this.child.exitCode, ms: 0 };
     const startMs = performance.now();
     const ended = once(this.child, "exit");
     this.child.kill("SIGTERM");
