@@ -85,8 +85,9 @@ export class LineageWatch {
     const { lineage } = node.place;
     const serves = "this node serves what it has, and writes nothing there any more";
     if (this.#heir !== undefined) {
-      const what = `lineage ${this.#heir} was restored from this one, ${lineage}, and goes on in ${store.place}`;
-      health.failed("superseded", `${what}: ${serves}. Stop it if it is the old one`);
+      const what = `lineage ${this.#heir} was restored from this one, ${lineage}`;
+      const where = `goes on in ${store.place}`;
+      health.failed("superseded", `${what}, and ${where}: ${serves}. Stop it if it is the old one`);
     } else if (this.#ahead !== undefined) {
       const what = `${store.place} holds more of lineage ${lineage} than this disk (${this.#ahead})`;
       const why = "the disk is an earlier copy of itself, or another process runs on the same one";
@@ -186,7 +187,7 @@ export class LineageWatch {
   }
 }
 
-/** Of the same node, a start that this one cannot know of: each raises the number before anything is written. */
+/** Of the same node, a start that this one cannot know of: each raises the number before it writes. */
 function isLaterStart(other: string, own: string): boolean {
   const behindName = own.lastIndexOf(".") + 1;
   const startIn = (incarnation: string): number =>

@@ -165,7 +165,7 @@ describe("a disk that was put back to an earlier day", () => {
   });
 });
 
-test("a bucket that has nothing of what the state names there gets nothing, and nothing is given up for it", async () => {
+test("a bucket without what the state names there gets nothing, and no file is freed for it", async () => {
   const { world } = await closedWithSegments();
   world.objects.clear();
   const again = await world.open();
