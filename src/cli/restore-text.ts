@@ -41,12 +41,7 @@ function planLines(facts: PlanFacts): readonly string[] {
       ],
       ["to fetch", `${fetch.objects} objects, ${formatBytes(fetch.bytes)}`],
       ["stays there", `${cold.objects} objects, ${formatBytes(cold.bytes)}`],
-      [
-        "lost",
-        lost.length === 0
-          ? "nothing"
-          : lost.map(({ first, last }) => `entries ${first} to ${last}`).join(", "),
-      ],
+      ["lost", lost.length === 0 ? "nothing" : rangesText(lost)],
     ],
   );
   return [
@@ -57,12 +52,19 @@ function planLines(facts: PlanFacts): readonly string[] {
   ];
 }
 
-function restoredLines({ dataDir, lineage, lastEntry, time }: RestoredFacts): readonly string[] {
+function restoredLines({ dataDir, lineage, lastEntry, time, lostBodies }: RestoredFacts): readonly string[] {
   return [
     `Restored to ${dataDir}: everything up to entry ${lastEntry}, written about ${time}.`,
+    ...(lostBodies.length === 0
+      ? []
+      : [`But for bodies that came with ${rangesText(lostBodies)}: reading those answers an error.`]),
     `It goes on as lineage ${lineage}: start a server on it with the same cold tier.`,
     "Whatever else still runs on the old lineage stops uploading then, and should be shut down.",
   ];
+}
+
+function rangesText(ranges: PlanFacts["lost"]): string {
+  return ranges.map(({ first, last }) => `entries ${first} to ${last}`).join(", ");
 }
 
 export function progressLine({

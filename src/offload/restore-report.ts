@@ -52,6 +52,8 @@ export type RestoredFacts = {
   readonly lineage: string;
   readonly lastEntry: number;
   readonly time: string;
+  /** What these entries brought cannot be read. */
+  readonly lostBodies: readonly EntryRange[];
 };
 
 export function planFacts(plan: RestorePlan, outline: RestoreOutline): PlanFacts {
@@ -83,8 +85,8 @@ export function refusedReport({ reason, message, problems, passedOver }: Restore
 
 export function restoredReport(result: RestoreResult, dataDir: string): RestoreReport {
   if (result.kind === "finished") return { kind: "finished", dataDir };
-  const { plan, outline, identity, recoveryPoint } = result;
+  const { plan, outline, identity, recoveryPoint, lostBodies } = result;
   const { index: lastEntry, dateMs } = recoveryPoint;
-  const restored = { dataDir, lineage: identity.lineage, lastEntry, time: formatIsoDate(dateMs) };
+  const restored = { dataDir, lineage: identity.lineage, lastEntry, time: formatIsoDate(dateMs), lostBodies };
   return { kind: "restored", restored, ...planFacts(plan, outline) };
 }

@@ -16,17 +16,23 @@ import { DamagedObjectError, fetchInto } from "./fetch-object.ts";
 import type { FetchParts } from "./fetch-object.ts";
 import type { RestorePlan } from "./restore-plan.ts";
 
-/** The rows about time, by key; none where the log is there from its first entry on. */
+/** `info` is absent, and there are no rows, where the log is there from its first entry on. */
+export type FetchedSnapshot = {
+  readonly info: SnapshotInfo | undefined;
+  /** Those about time, by key. */
+  readonly timeRows: ReadonlyMap<string, Uint8Array>;
+};
+
 export async function fetchSnapshot(
   parts: FetchParts & { readonly clock: Clock },
   from: { readonly directory: string; readonly plan: RestorePlan; readonly floor: Floor },
-): Promise<ReadonlyMap<string, Uint8Array>> {
+): Promise<FetchedSnapshot> {
   const { disk, clock } = parts;
   const { plan, floor } = from;
   const { snapshot } = plan.manifest;
   const [firstPart] = plan.snapshot;
-  const rows = new Map<string, Uint8Array>();
-  if (snapshot === undefined || firstPart === undefined) return rows;
+  const timeRows = new Map<string, Uint8Array>();
+  if (snapshot === undefined || firstPart === undefined) return { info: undefined, timeRows };
   const directory = `${from.directory}/${SNAPSHOTS_NAME}`;
   await disk.makeDirectory(directory);
   const path = snapshotPath(directory, snapshot.index);
@@ -36,13 +42,15 @@ export async function fetchSnapshot(
   await fetchInto(parts, unfinished, plan.snapshot);
   const visit = async (block: Iterable<readonly [string, Buffer]>): Promise<void> => {
     for (const [key, stored] of block) {
-      if (TIME_ROWS.includes(key)) rows.set(key, Buffer.from(openRow(key, stored)));
+      if (TIME_ROWS.includes(key)) timeRows.set(key, Buffer.from(openRow(key, stored)));
     }
     await clock.yieldToOthers();
   };
   const spend = (): Promise<void> => Promise.resolve();
+  let info: SnapshotInfo;
   try {
-    const wrong = whatIsWrong(await scanSnapshot(disk, unfinished, { visit, spend }), snapshot.index, floor);
+    info = await scanSnapshot(disk, unfinished, { visit, spend });
+    const wrong = whatIsWrong(info, snapshot.index, floor);
     if (wrong !== undefined) throw new DamageError(wrong);
   } catch (error) {
     if (!(error instanceof DamageError)) throw error;
@@ -50,7 +58,7 @@ export async function fetchSnapshot(
   }
   await disk.rename(unfinished, path);
   await disk.syncDirectory(directory);
-  return rows;
+  return { info: { ...info, path }, timeRows };
 }
 
 function whatIsWrong(

@@ -14,6 +14,8 @@ import type { Random } from "../ports/random.ts";
 import type { Restored, RestoredCopy } from "../store/restored-file.ts";
 import { SegmentFiles } from "../store/segment-files.ts";
 import { coldKey } from "./cold-names.ts";
+import type { EntryRange } from "./cold-names.ts";
+import { endAtSnapshot, endsBeforeSnapshot } from "./end-at-snapshot.ts";
 import { DamagedObjectError, digestOfObject } from "./fetch-object.ts";
 import type { FetchParts } from "./fetch-object.ts";
 import { findPlan, openBucket } from "./find-plan.ts";
@@ -28,6 +30,7 @@ import type { RestorePlan, RestoreWish } from "./restore-plan.ts";
 import { newIdentity, readProgress, writeProgress } from "./restore-progress.ts";
 import type { RestoreIdentity } from "./restore-progress.ts";
 import { logWorkOf } from "./restore-segments.ts";
+import type { LogWork } from "./restore-segments.ts";
 import { fetchSnapshot } from "./restore-snapshot.ts";
 
 export type RestoreOptions = {
@@ -61,6 +64,8 @@ export type RestoreResult =
       readonly outline: RestoreOutline;
       /** The last entry, and when users saw it written. */
       readonly recoveryPoint: { readonly index: number; readonly dateMs: number };
+      /** What these entries brought cannot be read, which was accepted. */
+      readonly lostBodies: readonly EntryRange[];
     }
   /** By an earlier call, which was ended before it could say so. */
   | { readonly kind: "finished" };
@@ -112,12 +117,15 @@ async function attempt(
   await requireRoom(options, outline.fetchBytes);
   const identity = begun ?? newIdentity(options.random, { from: store.place, cluster });
   await writeProgress(disk, directory, identity);
-  const work = logWorkOf(plan);
   const parts = fetchParts(options);
-  const timeRows = await fetchSnapshot({ ...parts, clock }, { directory, plan, floor: work.floor });
+  const { work, timeRows, ended } = await beginWork({ ...parts, clock }, { directory, plan });
   const files = new SegmentFiles(disk, `${directory}/log`);
   const log = await fetchLog({ ...parts, clock, files }, { plan, work, timeRows });
-  const { copies, lost } = await copiesOf(parts, plan, log);
+  const { copies, lost } = await copiesOf(parts, { plan, log, ended });
+  const gone = new Set(lost);
+  const lostBodies = copies
+    .filter(({ copy }) => gone.has(copy.key))
+    .map(({ first, last }) => ({ first, last }));
   const { lineage, incarnation } = identity;
   const { segmentBytes, lineage: parent } = plan.manifest;
   await leaveForStart(options, {
@@ -130,7 +138,26 @@ async function attempt(
     node: { clusterId: cluster, lineage, nodeId, incarnation, segmentBytes },
   });
   const recoveryPoint = { index: log.lastIndex, dateMs: dateOf(plan.manifest, log) };
-  return { kind: "restored", identity, plan, outline, recoveryPoint };
+  return { kind: "restored", identity, plan, outline, recoveryPoint, lostBodies };
+}
+
+/** The snapshot, and what is left to be fetched behind it. */
+async function beginWork(
+  parts: FetchParts & { readonly clock: Clock },
+  { directory, plan }: { readonly directory: string; readonly plan: RestorePlan },
+): Promise<{
+  readonly work: LogWork;
+  readonly timeRows: ReadonlyMap<string, Uint8Array>;
+  /** The segment that ends with the snapshot because its records are gone. */
+  readonly ended: EntryRange | undefined;
+}> {
+  const work = logWorkOf(plan);
+  const { info, timeRows } = await fetchSnapshot(parts, { directory, plan, floor: work.floor });
+  if (info === undefined || !endsBeforeSnapshot(plan, work.floor)) {
+    return { work, timeRows, ended: undefined };
+  }
+  const { floor, first } = await endAtSnapshot(parts, info, timeRows);
+  return { work: { ...work, floor, log: [] }, timeRows, ended: { first, last: floor.lastIndex } };
 }
 
 function fetchParts({ store, disk, signal, tell }: RestoreOptions): FetchParts {
@@ -158,9 +185,10 @@ function dateOf({ dateMs, logTimeMs }: Manifest, log: FetchedLog): number {
 /** Where each segment lies that ends at the last entry or before. */
 async function copiesOf(
   parts: FetchParts,
-  plan: RestorePlan,
-  { lastIndex, digests }: FetchedLog,
+  from: { readonly plan: RestorePlan; readonly log: FetchedLog; readonly ended: EntryRange | undefined },
 ): Promise<Pick<Restored, "copies" | "lost">> {
+  const { plan, log, ended } = from;
+  const { lastIndex, digests } = log;
   const copies: RestoredCopy[] = [];
   for (const { kind, key, bytes, first, last, ...found } of plan.cold) {
     if (last > lastIndex) continue;
@@ -168,7 +196,7 @@ async function copiesOf(
     const sha256 = known ?? (await digestOfObject(parts, { key, bytes, sha256: undefined }));
     copies.push({ first, last, copy: { kind, key, bytes, sha256 } });
   }
-  const lost = lostCopies(plan);
+  const lost = lostCopies(plan, ended);
   const all = [...copies, ...lost].toSorted((a, b) => a.first - b.first);
   return { copies: all, lost: lost.map(({ copy }) => copy.key) };
 }
@@ -177,9 +205,11 @@ async function copiesOf(
  * Segments whose bytes are gone, which was accepted, keep the name under which they should be: whoever reads
  * what is in them is told so.
  */
-function lostCopies({ lost, manifest }: RestorePlan): readonly RestoredCopy[] {
+function lostCopies({ lost, manifest }: RestorePlan, ended: EntryRange | undefined): readonly RestoredCopy[] {
   const { cluster, lineage, segments } = manifest;
-  return lost.map(({ first, last }) => {
+  // What is missing within the segment that was ended is missing with it.
+  const others = ended === undefined ? lost : lost.filter(({ last }) => last < ended.first);
+  return [...others, ...(ended === undefined ? [] : [ended])].map(({ first, last }) => {
     const segment = segments.find((other) => other.first === first && other.last === last);
     const key = coldKey({ cluster, lineage }, { kind: "segment", first, last });
     const nowhere = { kind: "verbatim", key, bytes: 1, sha256: "0".repeat(64) } as const;

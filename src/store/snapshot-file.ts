@@ -117,7 +117,7 @@ class SnapshotWriter {
 export type SnapshotSource = {
   readonly index: number;
   /** Rows as the index stores them. */
-  readonly rows: IndexIterator<Uint8Array>;
+  readonly rows: Pick<IndexIterator<Uint8Array>, "next">;
   /** Told of every row that goes into it. */
   readonly visit?: (key: string, value: Uint8Array) => void;
 };

@@ -22,7 +22,13 @@ const FACTS: PlanFacts = {
   passedOver: [],
 };
 
-const restored = { dataDir: "/d", lineage: "bb", lastEntry: 34, time: "2026-11-21T10:00:09.000Z" };
+const restored = {
+  dataDir: "/d",
+  lineage: "bb",
+  lastEntry: 34,
+  time: "2026-11-21T10:00:09.000Z",
+  lostBodies: [],
+};
 
 function restoreWith(argv: readonly string[], runRestore?: RunWorld["runRestore"]) {
   return run(["restore", ...argv], runRestore === undefined ? {} : { runRestore });
@@ -111,6 +117,18 @@ describe("what it says", () => {
       "Restored to /d: everything up to entry 34, written about 2026-11-21T10:00:09.000Z.\n",
     );
     expect(out).toContain("lineage bb");
+  });
+
+  test("a restore that lacks something says what cannot be read", async () => {
+    const lacking = { ...restored, lostBodies: [{ first: 3, last: 9 }] };
+    const { out } = await restoreWith(["--from=folder:/b", "--accept-gap"], async () => ({
+      kind: "restored",
+      restored: lacking,
+      ...FACTS,
+      lost: [{ first: 8, last: 9 }],
+    }));
+    expect(out).toContain("But for bodies that came with entries 3 to 9: reading those answers an error.\n");
+    expect(out).toMatch(/lost +entries 8 to 9\n/);
   });
 
   test("as JSON all of it", async () => {

@@ -97,6 +97,14 @@ export const restoreMutants: readonly Mutant[] = [
     killedBy: damage,
   },
   {
+    name: "segment-open-behind-lost-records",
+    what: "a store that was restored in spite of a gap stops at its first write",
+    file: "src/offload/end-at-snapshot.ts",
+    find: "{ ...row, cut: true, ended }",
+    replace: "{ ...row, cut: ended.timeMs < 0, ended }",
+    killedBy: damage,
+  },
+  {
     name: "restored-log-not-acknowledged",
     what: "a bad record in a restored log is dropped as a torn tail, and all behind it",
     file: "src/offload/restore-directory.ts",

@@ -9,8 +9,9 @@ import { SimRandom } from "../sim/sim-random.ts";
 import type { SimColdObject } from "../sim/sim-cold-store.ts";
 import { SIM_DIRECTORY } from "../sim/sim-store.ts";
 import type { SimStore } from "../sim/sim-store.ts";
-import { contentsOf, load } from "./restore-load.ts";
-import { Bucket, NEWEST, RestoreWorld } from "./restore-world.ts";
+import { bytesOf, find, listAll } from "../service/service-world.ts";
+import { contentsOf, load, rowsOf } from "./restore-load.ts";
+import { Bucket, NEWEST, RestoreWorld, lineageRow } from "./restore-world.ts";
 
 const ACCEPTED = { ...NEWEST, acceptGap: true };
 
@@ -61,6 +62,20 @@ function replayed({ world, manifests }: Lost): string {
     return name?.kind === "segment" && name.first > index;
   });
   return key ?? "";
+}
+
+/** Reads every object of a bucket; how many there are, and which of them cannot be read. */
+async function readAll({
+  service,
+}: SimStore): Promise<{ readonly objects: number; readonly unread: readonly string[] }> {
+  const listed = await listAll(service);
+  const unread: string[] = [];
+  for (const { key } of listed) {
+    const found = await find(service, key);
+    if (found === undefined) throw new Error(`${key} is listed and not found`);
+    await bytesOf(service, found).catch(() => unread.push(key));
+  }
+  return { objects: listed.length, unread };
 }
 
 async function refusal(world: RestoreWorld): Promise<readonly string[]> {
@@ -169,6 +184,42 @@ test("a segment below the snapshot that is gone: refused by name; accepted, it c
   const again = await world.open(disk);
   expect(again.fatal).toEqual([]);
   expect(end).toBeDefined();
+});
+
+test("a snapshot whose own tail is gone: accepted, the log begins anew behind it", async () => {
+  const world = new RestoreWorld();
+  const store = await world.open();
+  const bucket = new Bucket(world, store);
+  await world.run(load(store, { seed: "one", steps: 90 }));
+  await bucket.run((to) => to.segments());
+  await world.run(load(store, { seed: "some more", steps: 3 }));
+  await bucket.run((to) => to.snapshot(store.node.index.appliedIndex));
+  await bucket.run((to) => to.tail());
+  await bucket.run((to) => to.manifest());
+  const index = store.node.index.appliedIndex;
+  const rows = await world.run(rowsOf(store));
+  await world.close(store);
+  for (const key of world.keysOf("tail")) world.objects.delete(key);
+  expect((await refusal(world)).join()).toContain("in no object");
+  const disk = world.newDisk();
+  const result = await world.restore(disk, ACCEPTED);
+  const [open] = store.node.state.segments.all.slice(-1);
+  expect(result).toMatchObject({ lostBodies: [{ first: open?.firstIndex, last: index }] });
+  const revived = await world.open(disk);
+  await world.begin(revived, disk);
+  expect(await world.run(rowsOf(revived))).toEqual(rows);
+  expect(lineageRow(revived.node)?.cutIndex).toBe(index);
+  // What was in the open segment alone is gone; all else is there, and the store goes on.
+  const { objects, unread } = await world.run(readAll(revived));
+  expect(objects).toBeGreaterThan(20);
+  expect(unread.length).toBeGreaterThan(0);
+  expect(unread.length).toBeLessThan(10);
+  await world.run(load(revived, { seed: "goes on", steps: 60 }));
+  expect(revived.fatal).toEqual([]);
+  await world.close(revived);
+  const again = await world.open(disk);
+  await world.run(load(again, { seed: "and on", steps: 20 }));
+  expect(again.fatal).toEqual([]);
 });
 
 test("what came wrong over the line once is fetched again, whichever it was", async () => {

@@ -125,13 +125,14 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Of this one node, and not of what is in the store. */
-const OWN = ["mark/", "condemned/", "meta/", "stage/", "reap/"];
+const OWN = ["mark/", "condemned/", "meta/", "stage/", "reap/", "segment/"];
 
-/** Every row, and the bytes behind every object, past the cache. */
-export async function contentsOf({ node, service }: SimStore): Promise<unknown> {
-  node.cache.clear();
+/** Every row but those. */
+export async function rowsOf({
+  node,
+}: Pick<SimStore, "node">): Promise<{ readonly keys: readonly string[]; readonly digest: string }> {
   const digest = createHash("sha256");
-  const told: string[] = [];
+  const keys: string[] = [];
   const iterator = await node.index.iterate({ from: "", to: "\u{10ffff}" });
   try {
     for (;;) {
@@ -139,19 +140,26 @@ export async function contentsOf({ node, service }: SimStore): Promise<unknown> 
       if (page.length === 0) break;
       for (const [key, value] of page) {
         if (OWN.some((prefix) => key.startsWith(prefix))) continue;
-        if (key.startsWith("segment/")) continue;
-        told.push(key);
+        keys.push(key);
         digest.update(key).update("\0").update(value);
       }
     }
   } finally {
     await iterator.close();
   }
+  return { keys, digest: digest.digest("hex") };
+}
+
+/** Every row, and the bytes behind every object, past the cache. */
+export async function contentsOf(store: SimStore): Promise<unknown> {
+  const { node, service } = store;
+  node.cache.clear();
+  const rows = await rowsOf(store);
   const segments = node.state.segments.all.map(({ id, firstIndex, liveBytes }) => [
     id,
     firstIndex,
     liveBytes,
   ]);
   const live = segments.filter(([, , liveBytes]) => liveBytes !== 0);
-  return { store: await describeStore(service), keys: told, rows: digest.digest("hex"), live };
+  return { store: await describeStore(service), rows, live };
 }
