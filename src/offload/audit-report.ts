@@ -23,7 +23,7 @@ export type AuditRepair =
   | "pack"
   /** Manifests that name it are replaced by a new one, and go with their age. */
   | "newManifest"
-  /** It is condemned, and deleted at the end of its grace. */
+  /** Nobody needs it: tails go at once, everything else is condemned, and deleted at the end of its grace. */
   | "delete"
   /** Nothing in it is live any more: it goes with its row. */
   | "forget"
@@ -114,7 +114,7 @@ const REPAIR_TEXTS: { readonly [Repair in AuditRepair]: string } = {
   upload: "it is put again from the file on this disk",
   pack: "what is live in it is put anew",
   newManifest: "a new manifest takes the place of those that name it",
-  delete: "it is deleted at the end of its grace",
+  delete: "the collector deletes it, after its grace",
   forget: "nothing in it is live",
   none: "it is left alone",
   lost: "there is no other copy",
