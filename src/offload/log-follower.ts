@@ -75,25 +75,41 @@ export class LogFollower {
     return this.#coverage.covered;
   }
 
+  /** Tails go on beside a restore point: a large snapshot takes longer than any recovery point. */
   async run(signal: AbortSignal): Promise<void> {
     const { recoveryPointMs = Infinity } = this.#parts.settings;
     const lookMs = Math.min(LOOK_MS_MAX, recoveryPointMs / LOOKS);
-    await new TierLoop("follow the log", this.#parts).run(async () => {
-      await this.#follow(signal);
-      return lookMs;
-    }, signal);
+    const repeat = (name: string, work: () => Promise<unknown>): Promise<void> =>
+      new TierLoop(name, this.#parts).run(async () => {
+        await work();
+        return lookMs;
+      }, signal);
+    await Promise.all([
+      repeat("follow the log", () => this.#keepPoints(signal)),
+      repeat("keep tails", () => this.#keepTails(signal)),
+    ]);
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
-    const { lineage, tails, isReached } = this.#parts;
+  async #keepPoints(signal: AbortSignal): Promise<void> {
+    const { lineage, isReached } = this.#parts;
     this.#look();
     if (!isReached()) return;
     await lineage.checkNowAndThen(signal);
     if (!lineage.mayWrite) return;
-    this.#newest ??= { point: await this.#find(signal) };
+    if (this.#newest === undefined) {
+      const point = await this.#find(signal);
+      // Somebody may have asked for one meanwhile, which is newer.
+      this.#newest ??= { point };
+    }
     const minIndex = this.#dueSnapshot();
     if (minIndex !== undefined) await this.writeManifest({ minIndex, signal });
-    else if (this.#isTailDue()) await this.#extend(signal);
+  }
+
+  async #keepTails(signal: AbortSignal): Promise<void> {
+    const { lineage, tails, isReached } = this.#parts;
+    this.#look();
+    if (!isReached() || !lineage.mayWrite) return;
+    if (this.newest?.isFollowed === true && this.#isTailDue()) await this.#extend(signal);
     await tails.tidy(signal);
   }
 

@@ -9,6 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { DamageError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import { finishInSteps } from "../base/steps.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
@@ -71,6 +72,8 @@ export function openEnd({ segments }: Pick<TierNode, "segments">): OpenEnd | und
 
 export class TailWriter {
   readonly #parts: TailParts;
+  /** Restore points, which anybody may ask for, want tails too. */
+  readonly #alone = new Semaphore(1);
   #segmentId = 0;
   /** Of that segment, from its first entry on, without a gap. */
   #tails: readonly Tail[] = [];
@@ -89,8 +92,13 @@ export class TailWriter {
     return this.#tails.length;
   }
 
-  /** When it returns, tails hold the segment from its first entry to this end, verified. */
+  /** When it returns, tails hold the segment from its first entry to this end, or it lies there itself. */
   async extend(end: OpenEnd, signal: AbortSignal): Promise<void> {
+    await this.#alone.run(() => this.#extend(end, signal));
+  }
+
+  async #extend(end: OpenEnd, signal: AbortSignal): Promise<void> {
+    if (this.#parts.node.segments.byId(end.segmentId)?.cold?.kind === "verbatim") return;
     if (end.segmentId !== this.#segmentId) this.#begin(end.segmentId);
     while (this.reachIn(end.segmentId) < end.last) {
       const { kept, replaced, from } = this.#choose(end);
@@ -102,6 +110,10 @@ export class TailWriter {
 
   /** Deletes what was replaced a while ago, and tails of a segment that lies in the bucket by now. */
   async tidy(signal: AbortSignal): Promise<void> {
+    await this.#alone.run(() => this.#tidy(signal));
+  }
+
+  async #tidy(signal: AbortSignal): Promise<void> {
     const { clock, store, node } = this.#parts;
     if (node.segments.byId(this.#segmentId)?.cold !== undefined) this.#begin(0);
     const nowMs = clock.monotonicMs();

@@ -98,6 +98,23 @@ describe("tails", () => {
     await world.close(store);
   });
 
+  test("go on while a restore point takes longer than the recovery point", async () => {
+    const { world, store } = await opened({ recoveryPointMs: 5000 });
+    await world.until(() => world.keysOf("manifest").length > 0);
+    world.cold.delaysMs = (key) => (key.includes("/snapshots/") ? 5 * MINUTE_MS : 0);
+    await world.fill(store, 10);
+    await world.until(() => world.cold.calls.some((call) => call.includes("/snapshots/")));
+    for (let at = 0; at < 60; at++) {
+      await world.write(store, `later-${at}`, 300);
+      await world.pass(1000);
+      expect(store.tier.status.recoveryPointSeconds).toBeLessThanOrEqual(5);
+      expect(furthestOf(world)).toBe(reachOf(world));
+    }
+    expect(world.keysOf("manifest")).toHaveLength(1);
+    await world.until(() => world.keysOf("manifest").length > 1);
+    await world.close(store);
+  });
+
   test("are few for each segment, and cost a request each time and few bytes twice", async () => {
     const { world, store } = await opened({ recoveryPointMs: 1000 });
     await world.until(() => world.keysOf("manifest").length > 0);
