@@ -47,8 +47,11 @@ export class ColdTier {
     const { front, node, settings } = parts;
     front.mendWith((id) => works.residence.mend(id));
     if (settings.recoveryPointMs === undefined) return;
-    const snapshotIndex = (): number => works.follower.newest?.snapshotIndex ?? 0;
-    front.follow(() => uploadedThrough(node.segments.all, snapshotIndex()));
+    front.follow(() => {
+      const point = works.follower.newest;
+      // Before the first one, and while nobody knows, all of the log stays.
+      return point === undefined ? 0 : uploadedThrough(node.segments.all, point.snapshotIndex);
+    });
   }
 
   start(): this {
@@ -174,19 +177,12 @@ export class ColdTier {
     const { front, node, clock } = this.#parts;
     const { health } = front;
     const { reason } = health;
-    let [coldSegments, coldBytes, coldOnlySegments] = [0, 0, 0];
-    for (const { id, cold } of node.segments.all) {
-      if (cold === undefined) continue;
-      coldSegments++;
-      coldBytes += cold.bytes;
-      if (node.local.bytesOf(id) === 0) coldOnlySegments++;
-    }
     const { offloader, residence, follower, planner, tails, lineage, collector, packer } = this.#works;
     const { uploaded, lastUploadMs } = offloader;
     const { counts, stuckBytes } = residence;
     const { waiting: garbageObjects, deleted: deletedObjects, blockedBy } = collector.status;
     const { pointAtMs, newest } = follower;
-    const { segments: pendingSegments, bytes: pendingBytes } = planner.pending;
+    const { coldSegments, coldBytes, coldOnlySegments, pendingSegments, pendingBytes } = planner.counts;
     const agoOf = (ms: number): number => Math.round((clock.monotonicMs() - ms) / 1000);
     return {
       state: health.state,

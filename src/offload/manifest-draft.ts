@@ -13,6 +13,9 @@ import type { OpenEnd } from "./tail-writer.ts";
 import { chainBeforeAt, chainBehind, lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 
+/** Between two breaths: well below a millisecond. */
+const SEGMENTS_PER_STEP = 256;
+
 /** On which a manifest stands; index 0 for none, where the log is whole from its first entry on. */
 export type Ground = {
   readonly index: number;
@@ -28,10 +31,13 @@ function isNeededOn(ground: Ground, segment: SegmentEntry): boolean {
 }
 
 /** Those of them that are to be uploaded first, in the order of the log. */
-export function missingOn(ground: Ground, all: readonly SegmentEntry[]): readonly number[] {
-  return all
-    .filter((segment) => isNeededOn(ground, segment) && segment.cut && !isCopied(segment, ground))
-    .map(({ id }) => id);
+export function* missingOn(ground: Ground, all: readonly SegmentEntry[]): Steps<readonly number[]> {
+  const missing: number[] = [];
+  for (const [at, segment] of all.entries()) {
+    if (at % SEGMENTS_PER_STEP === SEGMENTS_PER_STEP - 1) yield;
+    if (segment.cut && isNeededOn(ground, segment) && !isCopied(segment, ground)) missing.push(segment.id);
+  }
+  return missing;
 }
 
 /** A replay needs the segment as it was; for what is live in a snapshot any copy will do. */
@@ -89,31 +95,42 @@ export type Draft = {
  * Up to the last entry that is applied, or, if a sealed segment is not in the bucket yet, up to that one.
  * `undefined` if the bucket does not even have what the snapshot needs.
  */
-export function takeDraft(node: Pick<TierNode, "segments" | "lastTime">, ground: Ground): Draft | undefined {
-  const { all } = node.segments;
-  const sealedAt: number[] = [];
-  let liveCount = 0;
-  let next: number | undefined;
-  let stoppedAt: number | undefined;
-  for (const [at, segment] of all.entries()) {
-    if (!isNeededOn(ground, segment)) continue;
-    if (ground.liveIds.has(segment.id)) liveCount++;
-    if (lastOf(segment) > ground.index) {
-      const { firstIndex } = segment;
-      const isNext = next === undefined ? firstIndex <= ground.index + 1 : firstIndex === next;
-      if (!isNext) return undefined;
-      next = lastOf(segment) + 1;
+export function* takeDraft(
+  node: Pick<TierNode, "segments" | "lastTime">,
+  ground: Ground,
+): Steps<Draft | undefined> {
+  for (;;) {
+    const { all } = node.segments;
+    const sealedAt: number[] = [];
+    let liveCount = 0;
+    let next: number | undefined;
+    let stoppedAt: number | undefined;
+    let isSame = true;
+    for (const [at, segment] of all.entries()) {
+      // What was looked at does not change, but by rows that go: then the table is another one.
+      if (at % SEGMENTS_PER_STEP === SEGMENTS_PER_STEP - 1) yield;
+      isSame = node.segments.all === all;
+      if (!isSame) break;
+      if (!isNeededOn(ground, segment)) continue;
+      if (ground.liveIds.has(segment.id)) liveCount++;
+      if (lastOf(segment) > ground.index) {
+        const { firstIndex } = segment;
+        const isNext = next === undefined ? firstIndex <= ground.index + 1 : firstIndex === next;
+        if (!isNext) return undefined;
+        next = lastOf(segment) + 1;
+      }
+      if (!segment.cut || !isCopied(segment, ground)) {
+        stoppedAt = at;
+        break;
+      }
+      sealedAt.push(at);
     }
-    if (!segment.cut || !isCopied(segment, ground)) {
-      stoppedAt = at;
-      break;
-    }
-    sealedAt.push(at);
+    if (!isSame) continue;
+    // One that was live in the snapshot has gone since, or lies behind one without a copy.
+    if (liveCount < ground.liveIds.size) return undefined;
+    const isOpenLeft = stoppedAt === all.length - 1 && all[stoppedAt]?.cut === false;
+    return isOpenLeft ? upToOpen(node, sealedAt) : upToSealed(all, sealedAt, ground);
   }
-  // One that was live in the snapshot has gone since, or lies behind one without a copy.
-  if (liveCount < ground.liveIds.size) return undefined;
-  const isOpenLeft = stoppedAt === all.length - 1 && all[stoppedAt]?.cut === false;
-  return isOpenLeft ? upToOpen(node, sealedAt) : upToSealed(all, sealedAt, ground);
 }
 
 function upToSealed(
@@ -139,8 +156,6 @@ function upToOpen(
   const open = { end, chainBefore: chainBeforeAt(all, at), chainAfter: chainBehind(segment) };
   return { index: end.last, ...node.lastTime(), all, sealedAt, open };
 }
-
-const SEGMENTS_PER_STEP = 256;
 
 export function* draftedSegments({ all, sealedAt, open }: Draft): Steps<readonly ManifestSegment[]> {
   const segments: ManifestSegment[] = [];

@@ -133,9 +133,10 @@ export class ManifestWriter {
     { ground, object }: Snapshot,
     { attempt, hold, signal }: Attempting,
   ): Promise<RestorePoint | undefined> {
-    const { node, offloader, tails } = this.#parts;
-    await offloader.uploadAll(missingOn(ground, node.segments.all), signal);
-    const draft = takeDraft(node, ground);
+    const { node, offloader, tails, clock } = this.#parts;
+    const missing = await finishInSteps(missingOn(ground, node.segments.all), clock);
+    await offloader.uploadAll(missing, signal);
+    const draft = await finishInSteps(takeDraft(node, ground), clock);
     if (draft === undefined) return undefined;
     if (draft.open !== undefined) await tails.extend(draft.open.end, signal);
     const manifest = await this.#compose(draft, { ...attempt, snapshot: object });

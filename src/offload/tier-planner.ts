@@ -18,20 +18,39 @@ export type PlannerParts = {
   readonly settings: () => TierSettings;
 };
 
-/** Waiting to be uploaded. */
-export type Pending = { readonly segments: number; readonly bytes: number };
+/** Of all sealed segments. */
+export type SegmentCounts = {
+  /** With a copy. */
+  readonly coldSegments: number;
+  readonly coldBytes: number;
+  /** Of those, the ones that are not on this disk. */
+  readonly coldOnlySegments: number;
+  /** Waiting to be uploaded. */
+  readonly pendingSegments: number;
+  readonly pendingBytes: number;
+};
+
+type Writable<Row> = { -readonly [Field in keyof Row]: Row[Field] };
+
+const NONE: SegmentCounts = {
+  coldSegments: 0,
+  coldBytes: 0,
+  coldOnlySegments: 0,
+  pendingSegments: 0,
+  pendingBytes: 0,
+};
 
 export class TierPlanner {
   readonly #parts: PlannerParts;
-  #pending: Pending = { segments: 0, bytes: 0 };
+  #counts: SegmentCounts = NONE;
 
   constructor(parts: PlannerParts) {
     this.#parts = parts;
   }
 
   /** As of the last look. */
-  get pending(): Pending {
-    return this.#pending;
+  get counts(): SegmentCounts {
+    return this.#counts;
   }
 
   get situation(): TierSituation {
@@ -48,12 +67,12 @@ export class TierPlanner {
     const { clock } = this.#parts;
     const settings = this.#parts.settings();
     const { situation } = this;
-    const pending = { segments: 0, bytes: 0 };
+    const counts = { ...NONE };
     const plan = await finishInSteps(
-      planTier(this.#counted(pending, situation, settings), situation, settings),
+      planTier(this.#counted(counts, situation, settings), situation, settings),
       clock,
     );
-    this.#pending = pending;
+    this.#counts = counts;
     return plan;
   }
 
@@ -80,14 +99,19 @@ export class TierPlanner {
   }
 
   *#counted(
-    pending: { segments: number; bytes: number },
+    counts: Writable<SegmentCounts>,
     situation: TierSituation,
     settings: TierSettings,
   ): Generator<TierSegment> {
     for (const segment of this.segments()) {
-      if (uploadVerdict(segment, situation, settings).kind !== "nothing") {
-        pending.segments++;
-        pending.bytes += segment.bytes;
+      const { cold, hotBytes, bytes } = segment;
+      if (cold !== undefined) {
+        counts.coldSegments++;
+        counts.coldBytes += cold.bytes;
+        if (hotBytes === 0) counts.coldOnlySegments++;
+      } else if (uploadVerdict(segment, situation, settings).kind !== "nothing") {
+        counts.pendingSegments++;
+        counts.pendingBytes += bytes;
       }
       yield segment;
     }
