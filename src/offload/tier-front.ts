@@ -28,7 +28,7 @@ export class TierFront implements TierView {
     ports: { readonly clock: Clock; readonly logger: Logger },
   ) {
     this.health = new TierHealth(ports.logger, `nothing was heard yet of the cold tier ${store.place}`);
-    this.store = new WatchedColdStore(store, this.health);
+    this.store = new WatchedColdStore(store, this.health, ports.clock);
     this.#clock = ports.clock;
     this.#uploadedThrough = () => (settings.recoveryPointMs === undefined ? Infinity : 0);
   }

@@ -2,6 +2,7 @@
  * A cold store that tells the tier's health how each call went, whoever made it: uploads, reads of clients,
  * the collector. What is missing or damaged is about one object, and no trouble of the place.
  */
+import type { Clock } from "../ports/clock.ts";
 import type {
   ColdCall,
   ColdEntry,
@@ -14,17 +15,22 @@ import type {
 import { ColdDamagedError, ColdMissingError, isColdError } from "../ports/cold-store.ts";
 import type { TierHealth } from "./tier-health.ts";
 
+/** Of a ranged GET: a few bytes, which a place that works sends in less than a second. */
+const SILENCE_MS_MAX = 10_000;
+
 type Watched = "put" | "get" | "list" | "delete";
 
 export class WatchedColdStore implements ColdStore {
   readonly place: string;
   readonly #store: ColdStore;
   readonly #health: TierHealth;
+  readonly #clock: Clock;
   #closed = false;
 
-  constructor(store: ColdStore, health: TierHealth) {
+  constructor(store: ColdStore, health: TierHealth, clock: Clock) {
     this.#store = store;
     this.#health = health;
+    this.#clock = clock;
     this.place = store.place;
   }
 
@@ -51,7 +57,15 @@ export class WatchedColdStore implements ColdStore {
   }
 
   async get(key: string, get: ColdGet = {}): Promise<Uint8Array> {
-    return await this.#watch("get", this.#store.get(key, get));
+    const work = this.#store.get(key, get);
+    if (get.range === undefined) return await this.#watch("get", work);
+    const ended = new AbortController();
+    void this.#tellOfSilence(key, ended.signal);
+    try {
+      return await this.#watch("get", work);
+    } finally {
+      ended.abort();
+    }
   }
 
   async head(key: string, call: ColdCall = {}): Promise<ColdHead | undefined> {
@@ -78,6 +92,16 @@ export class WatchedColdStore implements ColdStore {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#store.close();
+  }
+
+  /** What hangs fails minutes later: too late for whoever wants to know why nothing is read. */
+  async #tellOfSilence(key: string, signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(SILENCE_MS_MAX, { signal });
+    if (signal.aborted || this.#closed) return;
+    this.#health.failed(
+      "get",
+      `cold tier ${this.place}, ${key}: no answer for ${SILENCE_MS_MAX / 1000} seconds`,
+    );
   }
 
   async #watch<Result>(name: Watched, work: Promise<Result>): Promise<Result> {

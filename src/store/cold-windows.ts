@@ -8,7 +8,7 @@
 import { BusyError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
-import { ColdDamagedError } from "../ports/cold-store.ts";
+import { ColdDamagedError, ColdUnavailableError } from "../ports/cold-store.ts";
 import type { ColdRange, ColdStore } from "../ports/cold-store.ts";
 
 /** A GET for several readers; a single read may be a little larger. */
@@ -19,6 +19,13 @@ const GATHER_MS = 2;
 /** Larger ones go at once: there is little room for neighbours. */
 const GATHERED_BYTES_MAX = 256 * 1024;
 const READERS_MAX = 1024;
+/**
+ * For a reader, its turn and all attempts: a place that takes requests and answers none would else hold a
+ * client until its connection is closed for silence, and nobody would have told it to come again.
+ */
+const PATIENCE_MS = 20_000;
+const RETRY_AFTER_MS = 5000;
+const NOTHING = Buffer.alloc(0);
 
 type Reader = ColdRange & {
   readonly resolve: (bytes: Buffer) => void;
@@ -63,11 +70,25 @@ export class ColdWindows {
       throw new BusyError(`${READERS_MAX} reads wait for the cold tier already`);
     }
     this.#readers++;
+    const ended = new AbortController();
+    const bytes = new Promise<Buffer>((resolve, reject) => {
+      this.#admit(key, { ...range, resolve, reject });
+    });
     try {
-      return await new Promise((resolve, reject) => this.#admit(key, { ...range, resolve, reject }));
+      return await Promise.race([bytes, this.#losePatience(key, ended.signal)]);
     } finally {
+      ended.abort();
       this.#readers--;
     }
+  }
+
+  /** The GET itself goes on: how it ends tells the store's own guard how the place is. */
+  async #losePatience(key: string, signal: AbortSignal): Promise<Buffer> {
+    await this.#clock.sleep(PATIENCE_MS, { signal });
+    if (signal.aborted) return NOTHING;
+    const seconds = PATIENCE_MS / 1000;
+    const what = `cold tier ${this.#store.place}, ${key}: no answer within ${seconds} seconds`;
+    throw new ColdUnavailableError(what, { retryAfterMs: RETRY_AFTER_MS });
   }
 
   #admit(key: string, reader: Reader): void {

@@ -169,7 +169,7 @@ describe("what lies in the cold tier alone", () => {
     const { id = 0, firstIndex = 0, entries = 0, cold } = segment ?? {};
     if (cold === undefined) throw new Error("it has no copy");
     // The GET of the old one takes longer than all of this.
-    world.cold.slowMs = 60_000;
+    world.cold.slowMs = 15_000;
     const reading = world.readSoon(store, found);
     const bytes = objects.get(cold.key);
     if (bytes !== undefined) objects.set(`${cold.key}.new`, bytes);

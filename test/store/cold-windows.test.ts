@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { BusyError } from "../../src/base/errors.ts";
-import { ColdDamagedError, ColdMissingError } from "../../src/ports/cold-store.ts";
+import { ColdDamagedError, ColdMissingError, ColdUnavailableError } from "../../src/ports/cold-store.ts";
 import type { ColdGet, ColdStore } from "../../src/ports/cold-store.ts";
 import { ColdWindows } from "../../src/store/cold-windows.ts";
 import { patternBytes } from "../segment/records.ts";
@@ -16,8 +16,8 @@ const KIB = 1024;
 const KEY = "c/l/segments/1.seg";
 const WHOLE = patternBytes(4096 * KIB);
 
-/** Notes each GET, which takes 20 ms. */
-async function openWorld({ getsMax = 4 }: { readonly getsMax?: number } = {}) {
+/** Notes each GET, which takes 20 ms or as long as is said. */
+async function openWorld({ getsMax = 4, getMs = 20 }: { readonly getsMax?: number; getMs?: number } = {}) {
   const clock = new SimClock();
   const store = new SimColdStore({ disk: new SimDisk(), clock });
   await store.put(KEY, WHOLE, { kind: "segment" });
@@ -29,7 +29,7 @@ async function openWorld({ getsMax = 4 }: { readonly getsMax?: number } = {}) {
       gets.push(`${get.range?.start}-${get.range?.end}`);
       flight.now++;
       flight.most = Math.max(flight.most, flight.now);
-      await clock.sleep(20);
+      await clock.sleep(getMs);
       flight.now--;
       return await store.get(key, get);
     },
@@ -165,6 +165,24 @@ describe("failures", () => {
     expect(two.status === "rejected" && two.reason).toBeInstanceOf(ColdDamagedError);
     expect(three).toMatchObject({ status: "fulfilled" });
     expect(gets).toEqual(["0-30", "0-10", "20-30", "5-15"]);
+  });
+
+  test("where nothing is answered each reader hears after twenty seconds to come again", async () => {
+    const { clock, read, gets, flight } = await openWorld({ getsMax: 1, getMs: 60_000 });
+    const first = Promise.allSettled([read(0, 10), read(1000 * KIB, 1001 * KIB)]);
+    await clock.run(clock.sleep(5000));
+    const later = read(0, 10).catch((error: unknown) => error);
+    const failures = (await clock.run(first)).map((each) => each.status === "rejected" && each.reason);
+    for (const failure of [...failures, await clock.run(later)]) {
+      expect(failure).toBeInstanceOf(ColdUnavailableError);
+      expect(failure).toMatchObject({ retryAfterMs: 5000 });
+      expect((failure as Error).message).toContain(`${KEY}: no answer within 20 seconds`);
+    }
+    expect(clock.monotonicMs()).toBe(25_000);
+    // What was begun goes on, and no faster for those who come again.
+    expect([gets, flight]).toEqual([["0-10"], { now: 1, most: 1 }]);
+    await clock.run(clock.sleep(100_000));
+    expect(gets).toEqual(["0-10", `${1000 * KIB}-${1001 * KIB}`]);
   });
 
   test("the next reader after a failure asks anew", async () => {
