@@ -23,7 +23,7 @@ async function openWorld() {
   return { clock, place, health, store };
 }
 
-test("a ranged GET without an answer is told after ten seconds, and is forgotten with the answer", async () => {
+test("a ranged GET without an answer is told after ten seconds, until the answer comes", async () => {
   const { clock, place, health, store } = await openWorld();
   place.tell("get", "slow");
   const reading = store.get(KEY, { range: RANGE });
