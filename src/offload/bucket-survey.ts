@@ -4,6 +4,7 @@
  * words is kept once. A manifest that was seen and is not listed is asked for, because lists may lag.
  */
 import { finishInSteps } from "../base/steps.ts";
+import type { Steps } from "../base/steps.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ColdDamagedError, ColdMissingError } from "../ports/cold-store.ts";
 import type { ColdStore } from "../ports/cold-store.ts";
@@ -18,6 +19,10 @@ import type { Manifest, ManifestSegment } from "./manifest.ts";
 const BEHIND_KEYS = "~";
 /** Of a lineage that is not ours: the newest that can be read says where it came from. */
 const OTHERS_READ_MAX = 3;
+
+/** Between two breaths: some tenths of a millisecond. */
+const KEYS_PER_STEP = 512;
+const SEGMENTS_PER_STEP = 128;
 
 export type Survey = {
   readonly listing: readonly ListedObject[];
@@ -43,29 +48,28 @@ export class BucketSurvey {
 
   /** The same a moment later: manifests and lineages anew, of everything else what was there before. */
   async lookAgain(before: Survey, mine: readonly string[], signal: AbortSignal): Promise<Survey> {
-    const { cluster } = this.#options;
-    const known = new Set(before.listing.map(({ key }) => lineageIn(key)));
-    const listing = before.listing.filter(({ key }) => parseColdKey(key)?.name.kind !== "manifest");
-    listing.push(...(await this.#list(notesPrefix(cluster), signal)));
+    const { cluster, clock } = this.#options;
+    const { known, listing } = await finishInSteps(withoutManifests(before.listing), clock);
+    await this.#list(notesPrefix(cluster), signal, listing);
     for (const lineage of await this.#lineages(signal)) {
       const kind = known.has(lineage) ? "manifest" : undefined;
-      listing.push(...(await this.#list(coldPrefix({ cluster, lineage }, kind), signal)));
+      await this.#list(coldPrefix({ cluster, lineage }, kind), signal, listing);
     }
     return { listing, manifests: await this.#manifests(listing, mine, signal) };
   }
 
   /** They were deleted. */
-  forget(keys: readonly string[]): void {
+  async forget(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
     for (const key of keys) this.#sound.delete(key);
     // What only those had named would stay for ever.
     this.#segments.clear();
     for (const { manifest } of this.#sound.values()) {
-      for (const segment of manifest.segments) this.#shared(segment);
+      await finishInSteps(this.#thin(manifest), this.#options.clock);
     }
   }
 
-  async #list(prefix: string, signal: AbortSignal): Promise<ListedObject[]> {
-    const listing: ListedObject[] = [];
+  async #list(prefix: string, signal: AbortSignal, listing: ListedObject[] = []): Promise<ListedObject[]> {
     for await (const { key, bytes } of this.#options.store.list(prefix, { signal })) {
       listing.push({ key, bytes });
     }
@@ -93,7 +97,8 @@ export class BucketSurvey {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ManifestReading>> {
     const readings = new Map<string, ManifestReading>();
-    for (const [lineage, listed] of manifestKeys(listing)) {
+    const byLineage = await finishInSteps(manifestKeys(listing), this.#options.clock);
+    for (const [lineage, listed] of byLineage) {
       const isMine = mine.includes(lineage);
       let tried = 0;
       for (const key of listed) {
@@ -120,7 +125,8 @@ export class BucketSurvey {
       const reading = await finishInSteps(decodeManifest(Buffer.from(buffer, byteOffset, length)), clock);
       // The others may be whole when they are read again.
       if (reading.kind !== "manifest") return reading;
-      const sound = { kind: "manifest", manifest: this.#thin(reading.manifest) } as const;
+      const manifest = await finishInSteps(this.#thin(reading.manifest), clock);
+      const sound = { kind: "manifest", manifest } as const;
       this.#sound.set(key, sound);
       return sound;
     } catch (error) {
@@ -130,8 +136,13 @@ export class BucketSurvey {
     }
   }
 
-  #thin(manifest: Manifest): Manifest {
-    return { ...manifest, segments: manifest.segments.map((segment) => this.#shared(segment)) };
+  *#thin(manifest: Manifest): Steps<Manifest> {
+    const segments: ManifestSegment[] = [];
+    for (const segment of manifest.segments) {
+      segments.push(this.#shared(segment));
+      if (segments.length % SEGMENTS_PER_STEP === 0) yield;
+    }
+    return { ...manifest, segments };
   }
 
   #shared(segment: ManifestSegment): ManifestSegment {
@@ -157,10 +168,25 @@ async function firstOf<Item>(items: AsyncIterable<Item>): Promise<Item | undefin
   return undefined;
 }
 
+/** Of what was listed before: the lineages in it, and everything but manifests. */
+function* withoutManifests(
+  before: readonly ListedObject[],
+): Steps<{ readonly known: ReadonlySet<string>; readonly listing: ListedObject[] }> {
+  const known = new Set<string>();
+  const listing: ListedObject[] = [];
+  for (const [at, object] of before.entries()) {
+    if (at % KEYS_PER_STEP === KEYS_PER_STEP - 1) yield;
+    known.add(lineageIn(object.key));
+    if (parseColdKey(object.key)?.name.kind !== "manifest") listing.push(object);
+  }
+  return { known, listing };
+}
+
 /** By lineage, the newest first. */
-function manifestKeys(listing: readonly ListedObject[]): ReadonlyMap<string, readonly string[]> {
+function* manifestKeys(listing: readonly ListedObject[]): Steps<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  for (const { key } of listing) {
+  for (const [at, { key }] of listing.entries()) {
+    if (at % KEYS_PER_STEP === KEYS_PER_STEP - 1) yield;
     const parsed = parseColdKey(key);
     if (parsed?.name.kind !== "manifest") continue;
     const { lineage } = parsed.place;

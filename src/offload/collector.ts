@@ -147,7 +147,7 @@ export class Collector {
     // With as many pardons as a plan may hold there may be more, and none may be left when a manifest goes.
     if (plan.unmark.length < this.#options.settings.deletionsMax) {
       await this.#delete(plan.deleteManifests, signal);
-      this.#survey.forget(plan.deleteManifests);
+      await this.#survey.forget(plan.deleteManifests);
     }
     await this.#delete(plan.deleteTails, signal);
     await this.#proposeAll("condemnCold", plan.mark, signal);
