@@ -9,6 +9,8 @@ import type { BucketServer } from "../support/minio-server.ts";
 import { minioImage } from "./images.ts";
 
 export type MinioContainer = BucketServer & {
+  /** As docker calls it. */
+  readonly id: string;
   /** Freezes it: connections are accepted and stay open, and nothing is answered. */
   readonly pause: () => Promise<void>;
   readonly unpause: () => Promise<void>;
@@ -47,6 +49,7 @@ export async function startMinioContainer(
   const container = (await getContainerRuntimeClient()).container.getById(started.getId());
   await makeBucket({ endpoint, credentials, bucket });
   return {
+    id: started.getId(),
     endpoint,
     credentials,
     bucket,
