@@ -25,7 +25,7 @@ export type MenderParts = CopyPackerParts & {
   readonly uploader: Pick<SegmentUploader, "upload">;
   readonly packer: Pick<Packer, "packAgain" | "mayPack">;
   readonly collector: Pick<Collector, "collect">;
-  readonly writeManifest: () => Promise<unknown>;
+  readonly writeManifest: (signal: AbortSignal) => Promise<unknown>;
 };
 
 export type Trouble = Pick<AuditFinding, "key" | "why" | "segmentId"> & {
@@ -141,7 +141,7 @@ export class AuditMender {
     const packed = packing.length > 0 ? await this.#parts.packer.packAgain(packing, this.#signal) : new Set();
     onProgress(`${uploaded.size} segments were uploaded again, ${packed.size} packed anew`);
     const wantsManifest = findings.some(({ repair }) => repair === "newManifest");
-    if (wantsManifest) await this.#parts.writeManifest();
+    if (wantsManifest) await this.#parts.writeManifest(this.#signal);
     return findings.map((finding) => {
       const { segmentId = 0, repair, isRepaired } = finding;
       if (repair === "newManifest") return { ...finding, isRepaired: true };

@@ -87,8 +87,8 @@ export function joinWorks({ front, settings, node, disk, clock, logger }: WorkPa
   const collector = new Collector({ ...common, index, isInFlight, mayWrite, settings: garbage });
   const oldestSnapshotIndex = (): number => (mayWrite() ? collector.status.oldestSnapshotIndex : 0);
   const packer = new Packer({ ...writing, livePercentMin, oldestSnapshotIndex });
-  const writeManifest = async (): Promise<unknown> =>
-    await follower.writeManifest({ minIndex: "none", signal: new AbortController().signal });
+  const writeManifest = async (signal: AbortSignal): Promise<unknown> =>
+    await follower.writeManifest({ minIndex: "none", signal });
   const audit = { ...writing, index, settings: garbage, uploader, packer, collector, writeManifest };
   return {
     inFlight,

@@ -300,3 +300,26 @@ describe("where the bucket need not follow the log", () => {
     await world.close(store);
   });
 });
+
+test("a restore point that an audit asks for ends with who asked", async () => {
+  const { world, store } = await opened();
+  await world.fill(store, 12);
+  await world.until(() => world.keysOf("snapshots").length > 0);
+  const [lost = ""] = world.keysOf("snapshots");
+  world.objects.delete(lost);
+  world.cold.delaysMs = (key) => (/\/(snapshots|manifest)\//.test(key) ? 60 * MINUTE_MS : 0);
+  const puts = (): number =>
+    world.cold.calls.filter((each) => /^put .*(snapshots|manifest)\//.test(each)).length;
+  const before = puts();
+  const gone = new AbortController();
+  const call = { signal: gone.signal, onProgress: () => undefined };
+  const audit = store.tier.audit({ deep: false, repair: true }, call).then(
+    () => "done",
+    () => "ended",
+  );
+  await world.until(() => puts() > before);
+  gone.abort(new Error("nobody waits"));
+  await world.pass(1000);
+  expect(await Promise.race([audit, Promise.resolve("goes on")])).toBe("ended");
+  await world.close(store);
+});

@@ -109,7 +109,8 @@ export class FailingColdStore implements ColdStore {
   async #put(key: string, { signal }: ColdPut, store: () => Promise<ColdStored>): Promise<ColdStored> {
     const fault = await this.#enter("put", key, signal);
     const delayMs = this.delaysMs(key);
-    if (delayMs > 0) await this.#options.clock.sleep(delayMs);
+    if (delayMs > 0) await this.#options.clock.sleep(delayMs, signal === undefined ? {} : { signal });
+    signal?.throwIfAborted();
     const before = await this.#entryOf(key);
     const stored = await store();
     // Its digest and length had to be known, so it was kept for a moment.
