@@ -140,11 +140,23 @@ export class ManifestWriter {
     if (draft === undefined) return undefined;
     if (draft.open !== undefined) await tails.extend(draft.open.end, signal);
     const manifest = await this.#compose(draft, { ...attempt, snapshot: object });
+    await this.#requireOlderPacks(manifest);
     const { index, term, incarnation } = manifest;
     const key = coldKey(node.place, { kind: "manifest", index, term, incarnation });
     hold(key);
     await this.#put(key, manifest, signal);
     return restorePointOf(key, manifest);
+  }
+
+  /**
+   * A packed copy lacks what was dead in the snapshot that it was packed by. If that is younger than what the
+   * manifest covers, its rows may still name such bytes. Copies are told while a manifest is composed, so the
+   * snapshots are asked for after it.
+   */
+  async #requireOlderPacks({ index, segments }: Manifest): Promise<void> {
+    if (!segments.some(({ copy }) => copy?.kind === "packed")) return;
+    const newest = await this.#parts.node.local.withSnapshot(0, async (snapshot) => snapshot.index);
+    if (newest > index) throw new BusyError(`segments may have been packed as of entry ${newest}`);
   }
 
   async #compose(

@@ -1,6 +1,7 @@
 /** The bucket follows the log: restore points, tails up to the recovery point, and never a gap. */
 import { describe, expect, test } from "vitest";
 import { finishAtOnce } from "../../src/base/steps.ts";
+import { coldKey } from "../../src/offload/cold-names.ts";
 import { decodeManifest } from "../../src/offload/manifest-format.ts";
 import type { Manifest } from "../../src/offload/manifest.ts";
 import { decodeTail } from "../../src/segment/tail-format.ts";
@@ -246,6 +247,34 @@ describe("a restore point", () => {
     await world.pass(30_000);
     expect(world.keysOf("manifest").some((key) => key.includes("n1.2"))).toBe(false);
     await world.close(again);
+  });
+
+  test("names no copy that was packed by a younger state than its own", async () => {
+    const { world, store } = await opened({ afterMs: 60 * MINUTE_MS });
+    await world.fill(store, 3);
+    await world.until(() => sealedSegments(store).every(({ cold }) => cold !== undefined));
+    await world.write(store, "last");
+    world.cold.delaysMs = (key) => (key.includes("/tail/") ? MINUTE_MS : 0);
+    const minIndex = appliedOf(store);
+    const work = world.machine.outcome(store.tier.writeManifest({ minIndex }));
+    await world.pass(2000);
+    await world.write(store, "younger");
+    const youngest = appliedOf(store);
+    const index = await world.run(store.node.local.withSnapshot(youngest, async (made) => made.index));
+    const [segment] = sealedSegments(store);
+    if (segment === undefined) throw new Error("nothing was sealed");
+    const { id: segmentId, firstIndex, entries } = segment;
+    const key = coldKey(store.tier.place, { kind: "packed", id: segmentId, incarnation: "n1.9" });
+    const copy = { kind: "packed", key, bytes: 1, sha256: "ab".repeat(32) } as const;
+    const told = { kind: "segmentOffloaded", segmentId, firstIndex, entries, copy } as const;
+    await world.run(store.node.replica.propose(told));
+    await world.pass(2 * MINUTE_MS);
+    expect(await work).toBe("BusyError");
+    for (const manifest of manifestsOf(world)) {
+      const isNamed = manifest.segments.some((other) => other.copy?.kind === "packed");
+      expect(isNamed && manifest.index < index).toBe(false);
+    }
+    await world.close(store);
   });
 
   test("stands on a new snapshot if something has gone that the newest one shows", async () => {
