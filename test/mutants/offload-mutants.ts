@@ -84,6 +84,14 @@ export const offloadMutants: readonly Mutant[] = [
     killedBy: following,
   },
   {
+    name: "packed-by-a-younger-state",
+    what: "a restore to one moment has rows whose bytes are in no object",
+    file: "src/offload/manifest-writer.ts",
+    find: "    await this.#requireOlderPacks(manifest);\n",
+    replace: "    if (manifest.index < 0) await this.#requireOlderPacks(manifest);\n",
+    killedBy: following,
+  },
+  {
     name: "manifest-not-read-back",
     what: "the floor moves, and old restore points go, on the word of a manifest that was not kept",
     file: "src/offload/manifest-writer.ts",
