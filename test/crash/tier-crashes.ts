@@ -33,7 +33,10 @@ export type TierCrashCounts = {
 
 export type TierCrashOptions = {
   readonly seed: string;
-  /** Which of the crashes are checked that do not meet the bucket or the log; all, if nothing is said. */
+  /**
+   * Which of the crashes are checked after which nobody knows anything new, neither the bucket, nor the log,
+   * nor whoever asked what is safe; all, if nothing is said.
+   */
   readonly sample?: { readonly seed: string; readonly share: number };
 };
 
@@ -48,9 +51,12 @@ export async function runTierCrashes(
   const random = new SimRandom(`sample ${sample?.seed}`);
   const failures: string[] = [];
   let checked = 0;
+  let covered = 0;
   for (const { crash, disk, how } of images) {
     const isDrawn = random.chance(sample?.share ?? 1);
-    if (!isDrawn && !isTurningPoint(crash, how)) continue;
+    const isMoreCovered = crash.claims.covered > covered;
+    covered = crash.claims.covered;
+    if (!isDrawn && !isMoreCovered && !isTurningPoint(crash, how)) continue;
     if (failures.length >= FAILURES_MAX) break;
     checked++;
     const wrong = await checkCrash(recording.past, crash, disk);
@@ -70,7 +76,7 @@ export async function runTierCrashes(
   };
 }
 
-/** Where the bucket or the log knows something new: what order matters for. */
+/** Where the bucket, the log or a directory has changed: what order matters for. */
 function isTurningPoint({ name, side }: TierCrash, how: keyof typeof CUTS): boolean {
   const isEffect = /^(cold (put|putFile|putStream|delete)|log|disk (rename|remove)) /.test(name);
   return isEffect && side === "after" && how === "killed";

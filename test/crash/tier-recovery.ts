@@ -191,6 +191,9 @@ async function settle(
       windowStartMs: node.logClock.nowMs() - past.settings.restoreWindowMs,
     }),
     ...(await strangeFiles(disk)),
+    ...segments.flatMap(({ id, cut, liveBytes }) =>
+      cut && liveBytes === 0 && node.local.bytesOf(id) === 0 ? [`segment ${id} is empty and has a row`] : [],
+    ),
     ...(await clock.run(wrongCopies(store, machine.objects))),
     ...(await clock.run(checkLive(past, crash, store))),
   ];

@@ -86,15 +86,22 @@ const snapshots: TierScenario = {
   },
 };
 
+/** While its client goes on writing. */
 const all: TierScenario["live"] = async (run) => {
+  const { machine, store, random, client } = run;
   await offloadAll(run);
   run.settled();
-  await until(run, () => run.store.tier.status.coveredIndex > 0);
   await offloadAll(run);
   await run.begin();
-  await write(run, 12);
-  await offloadAll(run);
-  await write(run, 3);
+  const writing = async (): Promise<void> => {
+    for (let at = 0; at < 15; at++) {
+      await client.write(store, random);
+      await machine.clock.sleep(random.below(12));
+    }
+  };
+  await machine.clock.run(
+    Promise.all([writing(), store.tier.offloadAll({ signal, onProgress: () => undefined })]),
+  );
   await offloadAll(run);
 };
 
