@@ -160,6 +160,7 @@ export async function goOnFromRestore(
 
 export function tierNodeOf(node: StorageNode): TierNode {
   const { clusterId: cluster, lineage } = node.node;
+  const startIndex = node.replica.appliedIndex;
   return {
     place: { cluster, lineage },
     incarnation: node.incarnation,
@@ -174,6 +175,7 @@ export function tierNodeOf(node: StorageNode): TierNode {
       const { logTimeMs, dates } = node.state;
       return { logTimeMs, dateMs: dates.at(logTimeMs) };
     },
+    changedIndex: () => Math.max(startIndex, node.state.changedIndex),
     logTimeMs: () => node.logClock.nowMs(),
     freeBytes: () => node.guard.freeBytes,
     propose: (command) => node.replica.propose(command),

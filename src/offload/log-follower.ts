@@ -142,7 +142,7 @@ export class LogFollower {
     }
     const bare = manifests.isLogWhole && !isLong ? "none" : isFollowed ? 0 : applied;
     if (isFollowed) return newest?.isFollowed === true && this.#isReplayable(newest) ? undefined : bare;
-    return this.#isQuietPointDue(applied) ? bare : undefined;
+    return this.#isQuietPointDue() ? bare : undefined;
   }
 
   /** Whether the table still has everything behind the newest one: a server without a tier lets go of it. */
@@ -160,10 +160,11 @@ export class LogFollower {
   }
 
   /** Where uploads wait for age: when nothing waits any more, so that it costs no upload. */
-  #isQuietPointDue(applied: number): boolean {
+  #isQuietPointDue(): boolean {
     const { node, settings, clock } = this.#parts;
     const { newest } = this;
-    if (newest?.isFollowed === false && newest.index >= applied) return false;
+    // What the collector says of the restore points before is no reason for another one: it would never end.
+    if (newest?.isFollowed === false && newest.index >= node.changedIndex()) return false;
     const isUploaded = node.segments.all.every(({ cut, liveBytes, cold }) => !cut || liveBytes === 0 || cold);
     if (!isUploaded) return false;
     const sinceMs = clock.monotonicMs() - (this.#pointAtMs ?? -Infinity);

@@ -26,6 +26,8 @@ export type TierNode = {
   term(): number;
   /** Of the last entry that is applied. */
   lastTime(): { readonly logTimeMs: number; readonly dateMs: number };
+  /** The last entry that did more than keep the store in order; if none did, the last one at the start. */
+  changedIndex(): number;
   /** As the next entry will have it. */
   logTimeMs(): number;
   /** On the disk of this node. */

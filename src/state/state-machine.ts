@@ -39,6 +39,7 @@ export class StateMachine {
   readonly #effects: StateEffects;
   readonly #tally = { reapMarks: 0 };
   #logTimeMs = 0;
+  #changedIndex = 0;
 
   constructor(view: StateView, effects: StateEffects) {
     this.#view = view;
@@ -51,6 +52,11 @@ export class StateMachine {
 
   get logTimeMs(): number {
     return this.#logTimeMs;
+  }
+
+  /** The last entry, since the start, that did more than keep the store in order. */
+  get changedIndex(): number {
+    return this.#changedIndex;
   }
 
   get reapMarks(): number {
@@ -66,6 +72,7 @@ export class StateMachine {
     let sub = 0;
     for (const placed of entry.commands) {
       results.push(applyCommand(context, placed, sub));
+      if (!isUpkeep(placed.command)) this.#changedIndex = position.index;
       sub += birthsOf(placed.command);
     }
     this.#end(entry.timeMs);
@@ -78,6 +85,7 @@ export class StateMachine {
   ): CommandResult {
     const context = this.#begin(entry.timeMs, position);
     const result = applyChunk(context, entry.chunk, entry.bodyOffset);
+    this.#changedIndex = position.index;
     this.#end(entry.timeMs);
     return result;
   }
@@ -114,6 +122,20 @@ export class StateMachine {
     }
     this.buckets.writeDirty();
     this.segments.writeDirty(this.#view);
+  }
+}
+
+/** Nobody would miss it after a restore: it is done again wherever it is due. */
+function isUpkeep({ kind }: Command): boolean {
+  switch (kind) {
+    case "tick":
+    case "setDate":
+    case "dropSegments":
+    case "condemnCold":
+    case "pardonCold":
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -328,6 +328,33 @@ describe("where the bucket need not follow the log", () => {
     );
     await world.close(store);
   });
+
+  test("no further one is made while nobody writes, whatever is cleared away of those before", async () => {
+    const hourMs = 60 * MINUTE_MS;
+    const windows = { restoreWindowMs: hourMs, graceMs: hourMs };
+    const { world, store } = await opened({ recoveryPointMs: undefined, afterMs: hourMs, ...windows });
+    const { signal } = new AbortController();
+    for (let round = 0; round < 4; round++) {
+      await world.fill(store, 3, `round-${round % 2}`);
+      await world.run(store.tier.offloadAll({ signal, onProgress: () => undefined }));
+    }
+    const puts = (): number => world.cold.calls.filter((call) => call.startsWith("put ")).length;
+    const pass = async (hours: number): Promise<void> => {
+      for (let part = 0; part < 6 * hours; part++) {
+        world.machine.clock.skip(10 * MINUTE_MS);
+        await world.pass(2000);
+      }
+    };
+    await pass(30);
+    const before = puts();
+    expect(world.keysOf("snapshots").length).toBeLessThanOrEqual(2);
+    await pass(30);
+    expect(puts()).toBe(before);
+    await world.write(store, "another");
+    await pass(3);
+    expect(puts()).toBeGreaterThan(before);
+    await world.close(store);
+  });
 });
 
 test("a restore point that an audit asks for ends with who asked", async () => {
