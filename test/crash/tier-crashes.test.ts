@@ -1,8 +1,8 @@
 /**
  * A crash at each call of a port in the life of a cold tier: upload, tails, freeing and recall, snapshots and
- * manifests, everything at once, garbage, packing, a restore with its first start. Each run checks those after
- * which the bucket, the log or a directory has changed, or more was said to be safe, and of the others a
- * sample by the commit; `npm run long -- tier-crashes` does all of them.
+ * manifests, everything at once, garbage, packing, a restore with its first start. Each run checks those
+ * after which the bucket, the log or a directory has changed, or more was said to be safe, and of the others
+ * a sample by the commit; `npm run long -- tier-crashes` does all of them.
  */
 import { afterAll, expect, test } from "vitest";
 import { seedOfCommit } from "../support/seed-of-commit.ts";

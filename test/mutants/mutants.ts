@@ -7,6 +7,7 @@ import { answerMutants } from "./answer-mutants.ts";
 import { memoryMutants } from "./memory-mutants.ts";
 import { batchMutants } from "./batch-mutants.ts";
 import { copyMutants } from "./copy-mutants.ts";
+import { crashTierMutants } from "./crash-tier-mutants.ts";
 import { edge } from "./edge-mutants.ts";
 import { accountMutants } from "./account-mutants.ts";
 import { failures } from "./failure-mutants.ts";
@@ -481,6 +482,7 @@ export const mutants: readonly Mutant[] = [
   ...surfaceMutants,
   ...tierMutants,
   ...offloadMutants,
+  ...crashTierMutants,
   ...restoreMutants,
   ...localMutants,
   ...costMutants,
