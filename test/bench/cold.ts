@@ -21,6 +21,8 @@ import { call, operate, startThermocline } from "./server-process.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 const MIB = 1024 * 1024;
+/** Some of them only: upload, get, beside, memory. */
+const PARTS = process.env["BENCH_COLD_PARTS"]?.split(",");
 const UPLOAD_MIB = Number(process.env["BENCH_COLD_MIB"] ?? 512);
 const OBJECTS = 5000;
 const BODY_BYTES = 4096;
@@ -28,18 +30,25 @@ const ROUNDS = 3;
 const SECONDS = 5;
 /** Nothing leaves the disk by itself. */
 const HELD_BACK = ["--recovery-point", "off", "--tier-after", "3650d"];
-const SMALL_CACHE = ["--cache-bytes", "1MiB"];
+/** What is read much would come back, and be hot. */
+const SMALL_CACHE = ["--cache-bytes", "1MiB", "--hot-bytes-max", "1MiB"];
 const MEMORY_OBJECTS = [100_000, Number(process.env["BENCH_COLD_OBJECTS"] ?? 1_000_000)] as const;
 
 export async function benchCold(): Promise<readonly BenchRow[]> {
   await using minio = await startMinio(minioProgram());
-  return [
-    await benchPackAndUpload(minio),
-    await benchColdGet(minio),
-    ...(await benchBeside(minio)),
-    await benchMemory(),
-  ];
+  const rows: BenchRow[] = [];
+  for (const [name, part] of Object.entries(parts)) {
+    if (PARTS === undefined || PARTS.includes(name)) rows.push(...(await part(minio)));
+  }
+  return rows;
 }
+
+const parts: Readonly<Record<string, (minio: BucketServer) => Promise<readonly BenchRow[]>>> = {
+  upload: async (minio) => [await benchPackAndUpload(minio)],
+  get: async (minio) => [await benchColdGet(minio)],
+  beside: benchBeside,
+  memory: async () => [await benchMemory()],
+};
 
 async function benchPackAndUpload(minio: BucketServer): Promise<BenchRow> {
   await using directory = await temporaryDirectory();
@@ -212,11 +221,12 @@ async function benchMemory(): Promise<BenchRow> {
     const data = `${directory.path}/data`;
     await fillOffline(data, objects);
     const flags = ["--cold-url", `folder:${directory.path}/cold`, "--cache-bytes", "64MiB"];
+    const held = ["--hot-bytes-max", "1MiB"];
     {
       await using server = await startThermocline(data, flags);
       await operate(server, ["tier", "offload", "--all"]);
     }
-    await using server = await startThermocline(data, flags);
+    await using server = await startThermocline(data, [...flags, ...held]);
     for (let read = 0; read < 20_000; read++) {
       const at = (read * 104_729) % objects;
       await (await call(server, "GET", `/bucket/object/${at}`)).arrayBuffer();
