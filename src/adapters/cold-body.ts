@@ -15,6 +15,8 @@ export type ColdBody = {
   readonly bytes: number;
   /** From the start, each time; throws if what it reads has not the length it had. */
   readonly pieces: () => AsyncIterable<Uint8Array>;
+  /** The same, each piece valid until the next one is asked for. */
+  readonly passing?: () => AsyncIterable<Uint8Array>;
 };
 
 export function bodyOfBytes(parts: readonly Uint8Array[]): ColdBody {
@@ -39,14 +41,31 @@ export async function bodyOfFile(disk: Disk, path: string): Promise<ColdBody> {
   } finally {
     await file.close();
   }
-  return { bytes, pieces: () => readFile(disk, path, bytes) };
+  return {
+    bytes,
+    pieces: () => readFile(disk, path, bytes, freshBuffer),
+    passing: () => {
+      const buffer = freshBuffer(PIECE_BYTES);
+      return readFile(disk, path, bytes, (count) => buffer.subarray(0, count));
+    },
+  };
 }
 
-async function* readFile(disk: Disk, path: string, bytes: number): AsyncIterable<Uint8Array> {
+/** The socket may still hold the one before. */
+function freshBuffer(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
+async function* readFile(
+  disk: Disk,
+  path: string,
+  bytes: number,
+  bufferOf: (bytes: number) => Buffer,
+): AsyncIterable<Uint8Array> {
   const file = await disk.open(path, "read");
   try {
     for (let at = 0; at < bytes;) {
-      const piece = await readPiece(file, at, Math.min(PIECE_BYTES, bytes - at));
+      const piece = await readPiece(file, at, bufferOf(Math.min(PIECE_BYTES, bytes - at)));
       if (piece.length === 0) throw new Error(`${path} ended at ${at} of ${bytes} bytes while it was read`);
       at += piece.length;
       yield piece;
@@ -56,9 +75,7 @@ async function* readFile(disk: Disk, path: string, bytes: number): AsyncIterable
   }
 }
 
-/** A buffer of its own each time: the socket may still hold the one before. */
-async function readPiece(file: DiskFile, at: number, bytes: number): Promise<Uint8Array> {
-  const piece = Buffer.allocUnsafeSlow(bytes);
+async function readPiece(file: DiskFile, at: number, piece: Buffer): Promise<Uint8Array> {
   return piece.subarray(0, await file.read(piece, at));
 }
 
@@ -66,7 +83,7 @@ async function readPiece(file: DiskFile, at: number, bytes: number): Promise<Uin
 export async function digestOf(body: ColdBody, clock: Clock, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   let sinceOthers = 0;
-  for await (const piece of body.pieces()) {
+  for await (const piece of (body.passing ?? body.pieces)()) {
     signal?.throwIfAborted();
     hash.update(piece);
     if (++sinceOthers < HASHED_BEFORE_OTHERS) continue;

@@ -114,7 +114,10 @@ export class ColdTier {
     await this.#works.pins.look(call.signal);
     const { front, node } = this.#parts;
     const forgetHeat = (segmentId: number): void => front.heat.forget(segmentId);
-    return await offloadAll({ ...this.#works, node, isPinned, forgetHeat }, call);
+    const counts = await offloadAll({ ...this.#works, node, isPinned, forgetHeat }, call);
+    // Who asks for the status next sees what was done.
+    await this.#works.planner.plan();
+    return counts;
   }
 
   /** What the policy wants in the bucket now; how many segments that was. */

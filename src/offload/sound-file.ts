@@ -88,7 +88,7 @@ async function checkVerbatim(
   }
   const end = size - TRAILER_BYTES - trailer.tableBytes;
   readOffsetTable(await readAt(file, end, trailer.tableBytes), trailer);
-  const scan = scanSegment(file, { index: first, chain: chainBefore }, end);
+  const scan = scanSegment(file, { index: first, chain: chainBefore }, end, { reusesBuffer: true });
   for (let count = 1; ; count++) {
     const step = await scan.next();
     if (step.done === true) {
@@ -116,8 +116,9 @@ async function checkPacked(
   if (segmentId !== id || !isWhole) throw new FormatError("it is of another segment, or of another length");
   const dataEnd = PACKED_HEAD_BYTES + dataBytes;
   let check = 0;
+  const window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
   for (let at = PACKED_HEAD_BYTES; at < dataEnd; at += WINDOW_BYTES) {
-    check = crc32c(await readAt(file, at, Math.min(WINDOW_BYTES, dataEnd - at)), check);
+    check = crc32c(await readInto(file, at, window.subarray(0, dataEnd - at)), check);
     await breathe();
   }
   if (check !== dataCheck) throw new FormatError("its bytes do not match their checksum");
@@ -127,8 +128,11 @@ async function checkPacked(
 }
 
 async function readAt(file: DiskFile, offset: number, count: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(Math.max(0, count));
+  return await readInto(file, offset, Buffer.allocUnsafeSlow(Math.max(0, count)));
+}
+
+async function readInto(file: DiskFile, offset: number, bytes: Buffer): Promise<Buffer> {
   const got = await file.read(bytes, offset);
-  if (got !== count) throw new FormatError(`it ends at ${offset + got}`);
+  if (got !== bytes.length) throw new FormatError(`it ends at ${offset + got}`);
   return bytes;
 }

@@ -213,6 +213,9 @@ export class SpaceKeeper {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
+    // It waits for uploads too, which may come long after the last snapshot of a store that is idle since.
+    if (this.#options.tier !== undefined)
+      await this.#rounds.run(() => this.#moveFloor(this.#options.settings));
     await this.#deleteDead(signal);
     await this.#dropRows();
     if (this.#isSnapshotDue()) await this.#rounds.run(() => this.#round(signal));

@@ -32,28 +32,45 @@ export type ScanEnd =
   | { readonly kind: "bad"; readonly offset: number; readonly index: number; readonly reason: string };
 
 const WINDOW_BYTES = 1024 * 1024;
+/** Where a buffer serves for all: chunks of a MiB each are hardly read twice. */
+const REUSED_BYTES = 4 * 1024 * 1024;
+
+export type ScanOptions = {
+  /** Whoever scans looks at records in passing: one buffer does, and nobody has to collect the others. */
+  readonly reusesBuffer?: boolean;
+};
 
 class Window {
   readonly #file: DiskFile;
   readonly #endOffset: number;
+  readonly #reuses: boolean;
+  readonly #windowBytes: number;
   #buffer = Buffer.alloc(0);
+  #spare = Buffer.allocUnsafeSlow(0);
   #start = 0;
 
-  constructor(file: DiskFile, endOffset: number) {
+  constructor(file: DiskFile, endOffset: number, { reusesBuffer = false }: ScanOptions) {
     this.#file = file;
     this.#endOffset = endOffset;
+    this.#reuses = reusesBuffer;
+    this.#windowBytes = reusesBuffer ? REUSED_BYTES : WINDOW_BYTES;
   }
 
   /** Bytes from `offset`, at least `count` of them unless the file ends before. */
   async at(offset: number, count: number): Promise<Buffer> {
     const skip = offset - this.#start;
     if (skip >= 0 && skip + count <= this.#buffer.length) return this.#buffer.subarray(skip);
-    const wanted = Math.max(0, Math.min(Math.max(count, WINDOW_BYTES), this.#endOffset - offset));
-    const fresh = Buffer.allocUnsafeSlow(wanted);
-    const got = await this.#file.read(fresh, offset);
-    this.#buffer = fresh.subarray(0, got);
+    const wanted = Math.max(0, Math.min(Math.max(count, this.#windowBytes), this.#endOffset - offset));
+    const target = this.#reuses ? this.#sparePart(wanted) : Buffer.allocUnsafeSlow(wanted);
+    const got = await this.#file.read(target, offset);
+    this.#buffer = target.subarray(0, got);
     this.#start = offset;
     return this.#buffer;
+  }
+
+  #sparePart(bytes: number): Buffer<ArrayBuffer> {
+    if (this.#spare.length < bytes) this.#spare = Buffer.allocUnsafeSlow(bytes);
+    return this.#spare.subarray(0, bytes);
   }
 }
 
@@ -65,8 +82,9 @@ export async function* scanSegment(
   file: DiskFile,
   from: { readonly index: number; readonly chain: ChainValue; readonly offset?: number },
   endOffset: number,
+  options: ScanOptions = {},
 ): AsyncGenerator<ScannedRecord, ScanEnd> {
-  const window = new Window(file, endOffset);
+  const window = new Window(file, endOffset, options);
   let { index, chain, offset = SEGMENT_HEAD_BYTES } = from;
   for (; offset < endOffset; index++) {
     let bytes = await window.at(offset, RECORD_HEADER_BYTES);

@@ -272,6 +272,10 @@ describe("the floor", () => {
     const floor = () => world.space.run(readFloor(world.space.machine.disk, "data"));
     expect((await floor()).segmentId).toBe(3);
     expect((await world.files())[3]).toBe(world.nameOf(4));
+    // Nobody writes any more, and there is no further snapshot.
+    world.tier.uploadedThroughSegment = 4;
+    await world.space.machine.clock.advance(1000);
+    expect((await floor()).segmentId).toBe(4);
     world.tier.uploadedThroughSegment = Infinity;
     await world.space.overwrite(store, 40, 4);
     expect((await floor()).segmentId).toBeGreaterThan(20);
