@@ -56,7 +56,7 @@ export const offloadMutants: readonly Mutant[] = [
     file: "src/offload/tail-writer.ts",
     find: "      await verifyCopy(store, copy, { mode, clock, signal, health });\n",
     replace: "      if (mode.length === 0) await verifyCopy(store, copy, { mode, clock, signal, health });\n",
-    killedBy: faults,
+    killedBy: following,
   },
   {
     name: "tails-for-ever",

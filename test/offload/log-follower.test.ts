@@ -133,6 +133,22 @@ describe("tails", () => {
     await world.close(store);
   });
 
+  test("that the bucket did not keep count for nothing, and are put again", async () => {
+    const { world, store } = await opened({ recoveryPointMs: 2000 });
+    await world.until(() => world.keysOf("manifest").length > 0);
+    await world.pass(10_000);
+    const { loses } = world.cold;
+    world.cold.loses = (key) => key.includes("/tail/");
+    const before = appliedOf(store);
+    await world.write(store, "one", 300);
+    await world.pass(20_000);
+    expect(store.tier.status.coveredIndex).toBeLessThanOrEqual(before);
+    world.cold.loses = loses;
+    await world.until(() => store.tier.status.coveredIndex > before);
+    expect(reachOf(world)).toBeGreaterThan(before);
+    await world.close(store);
+  });
+
   test("go when their segment is in the bucket", async () => {
     const { world, store } = await opened({ recoveryPointMs: 1000 });
     for (let at = 0; at < 5; at++) {
