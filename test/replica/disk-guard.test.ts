@@ -58,8 +58,11 @@ describe("water marks", () => {
   test("are looked at by themselves, in both directions, and a look that fails is not the last", async () => {
     await using world = await openGuard();
     world.disk.freeBytes = { freeBytes: 0.5 * GIB, totalBytes: 100 * GIB };
+    // Time that passes before the loop sleeps does not wake it.
+    await until(() => world.clock.sleepers > 0);
     await world.clock.advance(1000);
     await until(() => world.guard.refusal === "allButDeletes");
+    await until(() => world.clock.sleepers > 0);
     world.disk.before = ({ kind }) => {
       if (kind === "space") throw new Error("no answer");
     };
