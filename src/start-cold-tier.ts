@@ -26,6 +26,8 @@ const MIB = 1024 * 1024;
 /** More than what a node refuses bodies at: segments leave the disk before clients notice. */
 const FREE_SHARE_MIN = 0.25;
 const FREE_BYTES_MAX = 6 * 1024 * MIB;
+/** The share of the sockets that reads may take: uploads and manifests go on beside them. */
+const READS_OF_POOL = 0.6;
 
 type TierPorts = {
   readonly disk: Disk;
@@ -33,10 +35,7 @@ type TierPorts = {
   readonly onFatal: (error: unknown) => void;
 };
 
-/** Before the node is open. */
-/** The share of the sockets that reads may take: uploads and manifests go on beside them. */
-const READS_OF_POOL = 0.6;
-
+/** Before the node is open, and behind it. */
 export class ServerTier {
   readonly #config: Config;
   readonly #ports: TierPorts;

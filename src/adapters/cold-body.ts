@@ -8,12 +8,20 @@ import type { Clock } from "../ports/clock.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 
 const PIECE_BYTES = 256 * 1024;
+/**
+ * A stream that is piped into a request reads one piece ahead of the one that the socket holds. Were that
+ * ever more, the digest in the signature would not be that of the bytes, and the endpoint refuse them.
+ */
+const PIECES_UNDER_WAY = 8;
 /** Half a millisecond of hashing. */
 const HASHED_BEFORE_OTHERS = 4;
 
 export type ColdBody = {
   readonly bytes: number;
-  /** From the start, each time; throws if what it reads has not the length it had. */
+  /**
+   * From the start, each time; a piece is valid while only a few further ones have been asked for. Throws if
+   * what it reads has not the length it had.
+   */
   readonly pieces: () => AsyncIterable<Uint8Array>;
   /** The same, each piece valid until the next one is asked for. */
   readonly passing?: () => AsyncIterable<Uint8Array>;
@@ -43,17 +51,20 @@ export async function bodyOfFile(disk: Disk, path: string): Promise<ColdBody> {
   }
   return {
     bytes,
-    pieces: () => readFile(disk, path, bytes, freshBuffer),
-    passing: () => {
-      const buffer = freshBuffer(PIECE_BYTES);
-      return readFile(disk, path, bytes, (count) => buffer.subarray(0, count));
-    },
+    pieces: () => readFile(disk, path, bytes, ringOf(PIECES_UNDER_WAY)),
+    passing: () => readFile(disk, path, bytes, ringOf(1)),
   };
 }
 
-/** The socket may still hold the one before. */
-function freshBuffer(bytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(bytes);
+/** Buffers in turn. Fresh ones for a whole segment would be 64 MiB for the garbage collector. */
+function ringOf(count: number): (bytes: number) => Buffer {
+  const buffers: Buffer[] = [];
+  let turn = 0;
+  return (bytes) => {
+    const at = turn++ % count;
+    buffers[at] ??= Buffer.allocUnsafeSlow(PIECE_BYTES);
+    return buffers[at].subarray(0, bytes);
+  };
 }
 
 async function* readFile(

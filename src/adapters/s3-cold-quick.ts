@@ -5,7 +5,7 @@
  * is unusual is left to the SDK: other ways to sign, keys with other characters, second attempts, and all of
  * it at an endpoint that refuses twice what is signed here.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { S3Client } from "@aws-sdk/client-s3";
@@ -45,7 +45,7 @@ export type QuickGet = {
   readonly onEnd: (end: { readonly answer?: Answer; readonly error?: unknown }) => void;
 };
 
-const NO_BODY = createHash("sha256").update("").digest("hex");
+const NO_BODY = hash("sha256", "");
 const SCOPE = /^AWS4-HMAC-SHA256 Credential=[^/]+\/\d{8}\/([^/]+)\/s3\/aws4_request,/;
 /** Of the documents that errors come with. */
 const ERROR_BYTES_MAX = 64 * 1024;
@@ -122,7 +122,7 @@ export class QuickGets {
     const lines = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`);
     const canonical = `GET\n${path}\n\n${lines.join("")}\n${names}\n${NO_BODY}`;
     const scope = `${date}/${region}/s3/aws4_request`;
-    const digest = createHash("sha256").update(canonical).digest("hex");
+    const digest = hash("sha256", canonical);
     const key = this.#signingKey(secretAccessKey, date, region);
     const told = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`;
     const signature = createHmac("sha256", key).update(told).digest("hex");

@@ -20,7 +20,7 @@ import { gatherFacts } from "./tier-facts.ts";
 import type { StoredBytes } from "./tier-facts.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { uploadedThrough } from "./tier-node.ts";
-import { RECALL_HEAT_MIN, policySettings } from "./tier-settings.ts";
+import { RECALL_HEAT_MIN, collectEveryMs, policySettings } from "./tier-settings.ts";
 import type { ColdTierSettings } from "./tier-settings.ts";
 import type { TierStatus } from "./tier-status.ts";
 import { joinWorks } from "./tier-works.ts";
@@ -165,7 +165,11 @@ export class ColdTier {
     const { node } = this.#parts;
     const settings = { ...this.#parts.settings, ...changes };
     const disk = { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() };
-    return { tier: policySettings(settings, disk), recoveryPointMs: settings.recoveryPointMs };
+    return {
+      tier: policySettings(settings, disk),
+      recoveryPointMs: settings.recoveryPointMs,
+      collectEveryMs: collectEveryMs(settings),
+    };
   }
 
   /** A restore point of now, and all that it names, in the bucket; before the loops run, too. */

@@ -25,10 +25,10 @@ import type { TierHealth } from "./tier-health.ts";
 import { TierLoop } from "./tier-loop.ts";
 import { lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
+import { collectEveryMs } from "./tier-settings.ts";
 import { adoptedBy, readCondemned, readLogTime } from "./tier-rows.ts";
 import type { TierRows } from "./tier-rows.ts";
 
-const LOOK_EVERY_MS = 300_000;
 /** Of a store that nobody writes to: somebody else may have been at the bucket. */
 const IDLE_LOOK_EVERY_MS = 24 * 3_600_000;
 /** Somebody may have put it right. */
@@ -115,7 +115,7 @@ export class Collector {
       if (!this.#options.mayWrite()) return FIRST_LOOK_MS;
       if (this.#isDue) await this.collect(signal);
       await this.#keepLogTime();
-      return LOOK_EVERY_MS;
+      return collectEveryMs(this.#options.settings);
     }, signal);
   }
 

@@ -16,12 +16,12 @@ import type { ColdName } from "./cold-names.ts";
 import { findHeirs } from "./heir-notes.ts";
 import { decodeManifest } from "./manifest-format.ts";
 import type { TierHealth } from "./tier-health.ts";
+import { LINEAGE_CHECK_EVERY_MS } from "./tier-settings.ts";
 import { lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 
 /** Behind every key of a lineage. */
 const BEHIND_KEYS = "~";
-const CHECK_EVERY_MS = 600_000;
 
 export type LineageParts = {
   readonly node: Pick<TierNode, "place" | "incarnation" | "segments">;
@@ -63,7 +63,8 @@ export class LineageWatch {
   /** Looks if that is long ago. */
   async checkNowAndThen(signal: AbortSignal): Promise<void> {
     const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#checkedMs === undefined || nowMs - this.#checkedMs >= CHECK_EVERY_MS) await this.check(signal);
+    if (this.#checkedMs === undefined || nowMs - this.#checkedMs >= LINEAGE_CHECK_EVERY_MS)
+      await this.check(signal);
   }
 
   /** Rejects with errors of the port: then nothing is known, and what was known stays. */

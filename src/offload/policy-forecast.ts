@@ -9,12 +9,13 @@ import type { Prices, Usage } from "./cost.ts";
 import { FETCH_WINDOW_BYTES } from "./fetch-copy.ts";
 import { planTier } from "./tier-policy.ts";
 import type { TierSegment, TierSettings, TierSituation } from "./tier-policy.ts";
-import { TAIL_BEGIN_SHARE } from "./tier-settings.ts";
+import { LINEAGE_CHECK_EVERY_MS, TAIL_BEGIN_SHARE } from "./tier-settings.ts";
 
 export type ForecastPolicy = {
   readonly tier: TierSettings;
   /** `undefined` if there is none. */
   readonly recoveryPointMs: number | undefined;
+  readonly collectEveryMs: number;
 };
 
 type Moved = { readonly segments: number; readonly bytes: number };
@@ -44,16 +45,13 @@ export type ForecastFacts = {
 };
 
 const MONTH_MS = 30 * 24 * 3_600_000;
-/** The collector lists everything so often, a thousand objects a request. */
-const COLLECT_EVERY_MS = 300_000;
 const LISTED_AT_ONCE = 1000;
-/** And so many requests are made to see whether this lineage is still the newest. */
-const WATCH_EVERY_MS = 600_000;
+/** Requests that a look at the lineages takes. */
 const WATCH_LISTS = 3;
 
 export function* forecastPolicy(
   { segments, situation, halfLifeMs }: ForecastFacts,
-  { tier, recoveryPointMs }: ForecastPolicy,
+  { tier, recoveryPointMs, collectEveryMs }: ForecastPolicy,
   prices: Prices,
 ): Steps<Forecast> {
   const unbounded = { ...tier, recoveryPoint: recoveryPointMs !== undefined, decisionsMax: Infinity };
@@ -86,7 +84,8 @@ export function* forecastPolicy(
   const tailEveryMs = (recoveryPointMs ?? Infinity) * TAIL_BEGIN_SHARE;
   const tailsPerMonthMax = Math.ceil(MONTH_MS / tailEveryMs);
   const pages = Math.ceil((coldCopies + 1) / LISTED_AT_ONCE);
-  const listsPerMonth = (MONTH_MS / COLLECT_EVERY_MS) * pages + (MONTH_MS / WATCH_EVERY_MS) * WATCH_LISTS;
+  const listsPerMonth =
+    (MONTH_MS / collectEveryMs) * pages + (MONTH_MS / LINEAGE_CHECK_EVERY_MS) * WATCH_LISTS;
   const now = verifiedPuts(plan.uploads.length + plan.repacks.length);
   const tails = verifiedPuts(tailsPerMonthMax);
   const later = {

@@ -62,7 +62,7 @@ export function planFacts(plan: RestorePlan, outline: RestoreOutline): PlanFacts
     from: outline.from,
     cluster: outline.cluster,
     lineage: manifest.lineage,
-    manifest: { key: manifestKey, time: formatIsoDate(manifest.dateMs), entry: manifest.index },
+    manifest: { key: manifestKey, time: timeOf(manifest.dateMs), entry: manifest.index },
     snapshotEntry: manifest.snapshot?.index ?? 0,
     lastEntry: recoveryPoint.index,
     until: untilDateMs === undefined ? undefined : formatIsoDate(untilDateMs),
@@ -87,6 +87,11 @@ export function restoredReport(result: RestoreResult, dataDir: string): RestoreR
   if (result.kind === "finished") return { kind: "finished", dataDir };
   const { plan, outline, identity, recoveryPoint, lostBodies } = result;
   const { index: lastEntry, dateMs } = recoveryPoint;
-  const restored = { dataDir, lineage: identity.lineage, lastEntry, time: formatIsoDate(dateMs), lostBodies };
+  const restored = { dataDir, lineage: identity.lineage, lastEntry, time: timeOf(dateMs), lostBodies };
   return { kind: "restored", restored, ...planFacts(plan, outline) };
+}
+
+/** A store that never heard what time it is has none to tell. */
+function timeOf(dateMs: number): string {
+  return dateMs > 0 ? formatIsoDate(dateMs) : "unknown";
 }

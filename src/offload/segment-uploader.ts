@@ -17,6 +17,7 @@ import { coldKey } from "./cold-names.ts";
 import type { ColdName } from "./cold-names.ts";
 import type { InFlight } from "./in-flight.ts";
 import { checkSound } from "./sound-file.ts";
+import type { SoundFile } from "./sound-file.ts";
 import { chainBeforeAt, chainBehind, lastOf } from "./tier-node.ts";
 import type { TierNode } from "./tier-node.ts";
 import type { TierHealth } from "./tier-health.ts";
@@ -103,17 +104,18 @@ export class SegmentUploader {
     { signal, mayPut, onPut }: UploadHow,
   ): Promise<ColdCopy> {
     const { store, clock, pace, health, verify: mode } = this.#parts;
-    const end = await this.#soundEnd(segment, file, signal);
+    const { end, sha256 } = await this.#soundFile(segment, file, signal);
     await pace.spend({ bytes: file.bytes, requests: 1 + verifyRequests(mode, file.bytes) }, signal);
     if (mayPut !== undefined) await orAborted(mayPut, signal);
     const kind = file.kind === "verbatim" ? "segment" : "packed";
-    const stored = await store.putFile(key, file.path, { kind, signal });
+    // Of the bytes that were checked: should others go out, the endpoint refuses them.
+    const stored = await store.putFile(key, file.path, { kind, sha256, signal });
     onPut?.();
     await verifyCopy(store, { ...stored, key, end }, { mode, clock, signal, health });
     return { kind: file.kind, key, bytes: stored.bytes, sha256: stored.sha256 };
   }
 
-  async #soundEnd(segment: SegmentEntry, file: LocalFile, signal: AbortSignal): Promise<Buffer> {
+  async #soundFile(segment: SegmentEntry, file: LocalFile, signal: AbortSignal): Promise<SoundFile> {
     const { node, disk, clock } = this.#parts;
     const { all } = node.segments;
     const facts = {

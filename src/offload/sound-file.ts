@@ -16,6 +16,7 @@ import { SEGMENT_HEAD_BYTES, readSegmentHead } from "../segment/segment-head.ts"
 import type { LocalFile } from "../store/local-segments.ts";
 import { readTrailerOf } from "../store/log-recovery.ts";
 import { scanSegment } from "../store/segment-scan.ts";
+import { DigestedFile } from "./digested-file.ts";
 
 /** What the log says. */
 export type SealedFacts = {
@@ -30,7 +31,10 @@ export type SealedFacts = {
 const RECORDS_PER_STEP = 400;
 const WINDOW_BYTES = 1024 * 1024;
 
-/** The last bytes of the file, up to `endBytes`. Throws DamageError for one that is not sound. */
+/** `end`: its last bytes, up to `endBytes`; `sha256` of all of them in hex. */
+export type SoundFile = { readonly end: Buffer; readonly sha256: string };
+
+/** Throws DamageError for a file that is not sound. */
 export async function checkSound(
   disk: Disk,
   file: LocalFile,
@@ -40,7 +44,7 @@ export async function checkSound(
     readonly clock: Clock;
     readonly signal: AbortSignal;
   },
-): Promise<Buffer> {
+): Promise<SoundFile> {
   const { facts, clock, signal } = check;
   const opened = await disk.open(file.path, "read");
   const breathe = async (): Promise<void> => {
@@ -50,10 +54,12 @@ export async function checkSound(
   try {
     const size = await opened.size();
     if (size !== file.bytes) throw new FormatError(`it has ${size} bytes, not ${file.bytes}`);
-    if (file.kind === "verbatim") await checkVerbatim(opened, size, facts, breathe);
-    else await checkPacked(opened, size, facts, breathe);
+    const reading = new DigestedFile(opened, breathe);
+    const known = { file: opened, reading, size, facts, breathe };
+    if (file.kind === "verbatim") await checkVerbatim(known);
+    else await checkPacked(known);
     const start = Math.max(0, size - check.endBytes);
-    return await readAt(opened, start, size - start);
+    return { end: await readAt(opened, start, size - start), sha256: await reading.digest(size) };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new DamageError(`${file.path} is damaged: ${error.message}`, { cause: error });
@@ -62,21 +68,24 @@ export async function checkSound(
   }
 }
 
-type Breathe = () => Promise<void>;
+type Checking = {
+  /** For what is read out of turn. */
+  readonly file: DiskFile;
+  /** The same file, from its start to its end. */
+  readonly reading: DigestedFile;
+  readonly size: number;
+  readonly facts: SealedFacts;
+  readonly breathe: () => Promise<void>;
+};
 
-async function checkVerbatim(
-  file: DiskFile,
-  size: number,
-  facts: SealedFacts,
-  breathe: Breathe,
-): Promise<void> {
+async function checkVerbatim({ file, reading, size, facts, breathe }: Checking): Promise<void> {
   const { id, first, last, chainBefore, chainAfter } = facts;
-  const reading = readSegmentHead(await readAt(file, 0, SEGMENT_HEAD_BYTES));
+  const found = readSegmentHead(await readAt(reading, 0, SEGMENT_HEAD_BYTES));
   const isOurs =
-    reading.kind === "head" &&
-    reading.head.id === id &&
-    reading.head.firstIndex === first &&
-    sameChain(reading.head.chain, chainBefore);
+    found.kind === "head" &&
+    found.head.id === id &&
+    found.head.firstIndex === first &&
+    sameChain(found.head.chain, chainBefore);
   if (!isOurs) throw new FormatError("its head is not that of the segment");
   const trailer = await readTrailerOf(file, size);
   if (
@@ -88,7 +97,7 @@ async function checkVerbatim(
   }
   const end = size - TRAILER_BYTES - trailer.tableBytes;
   readOffsetTable(await readAt(file, end, trailer.tableBytes), trailer);
-  const scan = scanSegment(file, { index: first, chain: chainBefore }, end, { reusesBuffer: true });
+  const scan = scanSegment(reading, { index: first, chain: chainBefore }, end, { reusesBuffer: true });
   for (let count = 1; ; count++) {
     const step = await scan.next();
     if (step.done === true) {
@@ -100,13 +109,8 @@ async function checkVerbatim(
   }
 }
 
-async function checkPacked(
-  file: DiskFile,
-  size: number,
-  { id }: SealedFacts,
-  breathe: Breathe,
-): Promise<void> {
-  const head = await readAt(file, 0, PACKED_HEAD_BYTES);
+async function checkPacked({ file, reading, size, facts: { id }, breathe }: Checking): Promise<void> {
+  const head = await readAt(reading, 0, PACKED_HEAD_BYTES);
   const trailer = readPackedTrailer(
     head,
     await readAt(file, size - PACKED_TRAILER_BYTES, PACKED_TRAILER_BYTES),
@@ -118,7 +122,7 @@ async function checkPacked(
   let check = 0;
   const window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
   for (let at = PACKED_HEAD_BYTES; at < dataEnd; at += WINDOW_BYTES) {
-    check = crc32c(await readInto(file, at, window.subarray(0, dataEnd - at)), check);
+    check = crc32c(await readInto(reading, at, window.subarray(0, dataEnd - at)), check);
     await breathe();
   }
   if (check !== dataCheck) throw new FormatError("its bytes do not match their checksum");
@@ -127,11 +131,13 @@ async function checkPacked(
   }
 }
 
-async function readAt(file: DiskFile, offset: number, count: number): Promise<Buffer> {
+type Reading = Pick<DiskFile, "read">;
+
+async function readAt(file: Reading, offset: number, count: number): Promise<Buffer> {
   return await readInto(file, offset, Buffer.allocUnsafeSlow(Math.max(0, count)));
 }
 
-async function readInto(file: DiskFile, offset: number, bytes: Buffer): Promise<Buffer> {
+async function readInto(file: Reading, offset: number, bytes: Buffer): Promise<Buffer> {
   const got = await file.read(bytes, offset);
   if (got !== bytes.length) throw new FormatError(`it ends at ${offset + got}`);
   return bytes;

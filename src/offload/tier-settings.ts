@@ -32,9 +32,27 @@ const FREE_HEAT_MAX = 2;
 export const RECALL_HEAT_MIN = 16;
 /** A tail is begun when so much of the recovery point has passed: it takes time, too. */
 export const TAIL_BEGIN_SHARE = 0.7;
+/** How often somebody looks whether this lineage is still the newest. */
+export const LINEAGE_CHECK_EVERY_MS = 600_000;
 /** What goes makes room for a while. */
 const LOW_SHARE = 0.9;
 const DECISIONS_MAX = 64;
+
+const COLLECT_EVERY_MS_MIN = 300_000;
+const COLLECT_EVERY_MS_MAX = 3_600_000;
+const COLLECTIONS_PER_WAIT = 24;
+
+/**
+ * How often the collector lists the cluster of a store that is written to, a thousand objects a request:
+ * garbage waits for days by default, and nobody notices whether it goes an hour later.
+ */
+export function collectEveryMs(settings: {
+  readonly graceMs: number;
+  readonly restoreWindowMs: number;
+}): number {
+  const waitMs = Math.min(settings.graceMs, settings.restoreWindowMs);
+  return Math.max(COLLECT_EVERY_MS_MIN, Math.min(waitMs / COLLECTIONS_PER_WAIT, COLLECT_EVERY_MS_MAX));
+}
 
 /** As of now: the room on a disk is others' business too. */
 export function policySettings(

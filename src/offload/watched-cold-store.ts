@@ -13,6 +13,7 @@ import type {
   ColdStored,
 } from "../ports/cold-store.ts";
 import { ColdDamagedError, ColdMissingError, isColdError } from "../ports/cold-store.ts";
+import { Patience } from "../store/patience.ts";
 import type { TierHealth } from "./tier-health.ts";
 
 /** Of a ranged GET: a few bytes, which a place that works sends in less than a second. */
@@ -24,13 +25,13 @@ export class WatchedColdStore implements ColdStore {
   readonly place: string;
   readonly #store: ColdStore;
   readonly #health: TierHealth;
-  readonly #clock: Clock;
+  readonly #patience: Patience;
   #closed = false;
 
   constructor(store: ColdStore, health: TierHealth, clock: Clock) {
     this.#store = store;
     this.#health = health;
-    this.#clock = clock;
+    this.#patience = new Patience(clock, SILENCE_MS_MAX);
     this.place = store.place;
   }
 
@@ -59,12 +60,11 @@ export class WatchedColdStore implements ColdStore {
   async get(key: string, get: ColdGet = {}): Promise<Uint8Array> {
     const work = this.#store.get(key, get);
     if (get.range === undefined) return await this.#watch("get", work);
-    const ended = new AbortController();
-    void this.#tellOfSilence(key, ended.signal);
+    const done = this.#patience.begin(() => this.#tellOfSilence(key));
     try {
       return await this.#watch("get", work);
     } finally {
-      ended.abort();
+      done();
     }
   }
 
@@ -95,9 +95,8 @@ export class WatchedColdStore implements ColdStore {
   }
 
   /** What hangs fails minutes later: too late for whoever wants to know why nothing is read. */
-  async #tellOfSilence(key: string, signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(SILENCE_MS_MAX, { signal });
-    if (signal.aborted || this.#closed) return;
+  #tellOfSilence(key: string): void {
+    if (this.#closed) return;
     this.#health.failed(
       "get",
       `cold tier ${this.place}, ${key}: no answer for ${SILENCE_MS_MAX / 1000} seconds`,

@@ -10,6 +10,7 @@ import { Semaphore } from "../base/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ColdDamagedError, ColdUnavailableError } from "../ports/cold-store.ts";
 import type { ColdRange, ColdStore } from "../ports/cold-store.ts";
+import { Patience } from "./patience.ts";
 
 /** A GET for several readers; a single read may be a little larger. */
 const WINDOW_BYTES_MAX = 1024 * 1024;
@@ -25,7 +26,6 @@ const READERS_MAX = 1024;
  */
 const PATIENCE_MS = 20_000;
 const RETRY_AFTER_MS = 5000;
-const NOTHING = Buffer.alloc(0);
 
 type Reader = ColdRange & {
   readonly resolve: (bytes: Buffer) => void;
@@ -54,6 +54,7 @@ export class ColdWindows {
   readonly #store: ColdStore;
   readonly #clock: Clock;
   readonly #gets: Semaphore;
+  readonly #patience: Patience;
   /** Those that nobody has the bytes of yet, by key. */
   readonly #open = new Map<string, Window[]>();
   #readers = 0;
@@ -62,6 +63,7 @@ export class ColdWindows {
     this.#store = store;
     this.#clock = options.clock;
     this.#gets = new Semaphore(options.getsMax);
+    this.#patience = new Patience(options.clock, PATIENCE_MS);
   }
 
   /** The bytes are the caller's alone. */
@@ -70,25 +72,22 @@ export class ColdWindows {
       throw new BusyError(`${READERS_MAX} reads wait for the cold tier already`);
     }
     this.#readers++;
-    const ended = new AbortController();
-    const bytes = new Promise<Buffer>((resolve, reject) => {
-      this.#admit(key, { ...range, resolve, reject });
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    // The GET itself goes on: how it ends tells the store's own guard how the place is.
+    const done = this.#patience.begin(() => reject(this.#noAnswer(key)));
+    this.#admit(key, { ...range, resolve, reject });
     try {
-      return await Promise.race([bytes, this.#losePatience(key, ended.signal)]);
+      return await promise;
     } finally {
-      ended.abort();
+      done();
       this.#readers--;
     }
   }
 
-  /** The GET itself goes on: how it ends tells the store's own guard how the place is. */
-  async #losePatience(key: string, signal: AbortSignal): Promise<Buffer> {
-    await this.#clock.sleep(PATIENCE_MS, { signal });
-    if (signal.aborted) return NOTHING;
+  #noAnswer(key: string): ColdUnavailableError {
     const seconds = PATIENCE_MS / 1000;
     const what = `cold tier ${this.#store.place}, ${key}: no answer within ${seconds} seconds`;
-    throw new ColdUnavailableError(what, { retryAfterMs: RETRY_AFTER_MS });
+    return new ColdUnavailableError(what, { retryAfterMs: RETRY_AFTER_MS });
   }
 
   #admit(key: string, reader: Reader): void {

@@ -40,8 +40,10 @@ export type ScanOptions = {
   readonly reusesBuffer?: boolean;
 };
 
+type Reading = Pick<DiskFile, "read">;
+
 class Window {
-  readonly #file: DiskFile;
+  readonly #file: Reading;
   readonly #endOffset: number;
   readonly #reuses: boolean;
   readonly #windowBytes: number;
@@ -49,7 +51,7 @@ class Window {
   #spare = Buffer.allocUnsafeSlow(0);
   #start = 0;
 
-  constructor(file: DiskFile, endOffset: number, { reusesBuffer = false }: ScanOptions) {
+  constructor(file: Reading, endOffset: number, { reusesBuffer = false }: ScanOptions) {
     this.#file = file;
     this.#endOffset = endOffset;
     this.#reuses = reusesBuffer;
@@ -79,7 +81,7 @@ class Window {
  * footer).
  */
 export async function* scanSegment(
-  file: DiskFile,
+  file: Reading,
   from: { readonly index: number; readonly chain: ChainValue; readonly offset?: number },
   endOffset: number,
   options: ScanOptions = {},

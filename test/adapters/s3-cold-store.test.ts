@@ -12,6 +12,7 @@ import { systemClock } from "../../src/adapters/system-clock.ts";
 import { systemRandom } from "../../src/adapters/system-random.ts";
 import { ColdUnavailableError, isColdError } from "../../src/ports/cold-store.ts";
 import type { ColdKind } from "../../src/ports/cold-store.ts";
+import { patternBytes } from "../segment/records.ts";
 import { accept, answerWith, hangUp, refuse, startStub } from "../support/bucket-stub.ts";
 import type { Stub, StubAnswer } from "../support/bucket-stub.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
@@ -19,6 +20,21 @@ import { temporaryDirectory } from "../support/open-store.ts";
 const MIB = 1024 * 1024;
 const segment = { kind: "segment" } as const;
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+class CountingDisk extends NodeDisk {
+  readBytes = 0;
+
+  override async open(...opened: Parameters<NodeDisk["open"]>): ReturnType<NodeDisk["open"]> {
+    const file = await super.open(...opened);
+    const read = file.read.bind(file);
+    file.read = async (target, position) => {
+      const got = await read(target, position);
+      this.readBytes += got;
+      return got;
+    };
+    return file;
+  }
+}
 
 type World = AsyncDisposable & { readonly stub: Stub; readonly store: S3ColdStore };
 
@@ -113,6 +129,31 @@ test("what may pass is tried again, with the whole file each time", async () => 
   expect(stored).toEqual({ bytes: bytes.length, sha256: sha256Of(bytes) });
   expect(world.stub.seen).toEqual(Array.from({ length: 4 }, () => "PUT /cold/p/segments/1.seg"));
   expect(bodies.map((body) => body.equals(bytes))).toEqual([true]);
+});
+
+test("a file whose digest is known is read once, into few buffers, however slowly it is taken", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/1.seg`;
+  const bytes = patternBytes(12 * MIB + 5);
+  await writeFile(path, bytes);
+  const taken: StubAnswer = async (request, response) => {
+    const hash = createHash("sha256");
+    let count = 0;
+    for await (const piece of request.pieces) {
+      hash.update(piece);
+      count += piece.length;
+      if (count % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (hash.digest("hex") === request.headers["x-amz-content-sha256"]) response.writeHead(200).end();
+    else response.writeHead(400).end("<Error><Code>XAmzContentSHA256Mismatch</Code></Error>");
+  };
+  const disk = new CountingDisk();
+  await using world = await openWorld([taken], { disk });
+  const put = { ...segment, sha256: sha256Of(bytes) };
+  expect(await world.store.putFile("key", path, put)).toEqual({ bytes: bytes.length, sha256: put.sha256 });
+  expect(disk.readBytes).toBe(bytes.length);
+  await writeFile(path, patternBytes(12 * MIB + 5, 2));
+  expect(await failureOf(world.store.putFile("key", path, put))).toMatch(/^COLD_DAMAGED/);
 });
 
 test("a file that goes away between two attempts is the disk's error", async () => {

@@ -1,6 +1,7 @@
 /**
  * The least that an upload can be, for comparison: reads each file, hashes it, and puts it in one request.
- * Arguments: a pre-signed target and a file, in turn. Prints MiB per second.
+ * Arguments: MiB per second, then a pre-signed target and a file, in turn. With 0 it does so once, as fast as
+ * it can, and prints MiB per second; else again and again, until it is ended.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -22,14 +23,21 @@ async function put(url: string, body: Buffer): Promise<void> {
   });
 }
 
-const pairs = process.argv.slice(2);
+const [rate = "0", ...pairs] = process.argv.slice(2);
+const mibPerSecond = Number(rate);
 const start = performance.now();
 let bytes = 0;
 let next = 0;
+async function untilEarned(): Promise<void> {
+  const dueMs = (bytes / MIB / mibPerSecond) * 1000 - (performance.now() - start);
+  if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
+}
+
 async function worker(): Promise<void> {
-  while (next < pairs.length) {
-    const at = next;
+  while (mibPerSecond > 0 || next < pairs.length) {
+    const at = next % pairs.length;
     next += 2;
+    if (mibPerSecond > 0) await untilEarned();
     const body = await readFile(pairs[at + 1] as string);
     createHash("sha256").update(body).digest();
     await put(pairs[at] as string, body);

@@ -23,6 +23,8 @@ export type Load = {
   readonly targets: readonly string[];
   readonly bodyBytes?: number;
   readonly connections: number;
+  /** Of each connection before each request: for a rate that others set. */
+  readonly pauseMs?: number;
   readonly seconds: number;
   /** A directory for the list of targets. */
   readonly scratch: string;
@@ -43,6 +45,7 @@ export async function load(options: Load): Promise<LoadResult> {
     options.method,
     list,
     String(options.bodyBytes ?? 0),
+    String(options.pauseMs ?? 0),
   ]);
   const cpu = cpuOf(options.pid) - before;
   const line = stdout.split("\n").find((text) => text.startsWith("{"));

@@ -1,9 +1,16 @@
--- wrk -s wrk.lua URL -- METHOD FILE BODYBYTES: requests of the targets in FILE, each formatted once, so that the
--- client costs wrk's own loop only.
+-- wrk -s wrk.lua URL -- METHOD FILE BODYBYTES PAUSEMS: requests of the targets in FILE, each formatted once, so
+-- that the client costs wrk's own loop only. Each connection pauses so long before each of its requests.
 local requests, at, count = {}, 0, 0
+local pause = 0
 function init(args)
   local body = nil
   local bytes = tonumber(args[3] or "0")
+  pause = tonumber(args[4] or "0")
+  if pause > 0 then
+    delay = function()
+      return pause
+    end
+  end
   local headers = { ["Host"] = wrk.headers["Host"] }
   if bytes > 0 then
     body = string.rep("x", bytes)

@@ -48,6 +48,22 @@ export const coldReadMutants: readonly Mutant[] = [
     killedBy: coldReads,
   },
   {
+    name: "impatient-with-who-was-served",
+    what: "a place that answers well is called silent seconds later",
+    file: "src/store/patience.ts",
+    find: "if (this.#waiting.delete(waiting)) waiting.onLost();",
+    replace: "this.#waiting.delete(waiting);\n      waiting.onLost();",
+    killedBy: ["test/store/patience.test.ts"],
+  },
+  {
+    name: "patience-ends",
+    what: "after a quiet time nobody is told any more that the cold tier does not answer",
+    file: "src/store/patience.ts",
+    find: "    this.#isWatching = false;",
+    replace: "",
+    killedBy: ["test/store/patience.test.ts"],
+  },
+  {
     name: "cold-window-handed-to-all",
     what: "readers of one GET share its memory, and the first one to be done frees it for all",
     file: "src/store/cold-windows.ts",

@@ -154,6 +154,7 @@ const tier = {
 const policy = (changes: Partial<typeof tier> = {}, recoveryPointMs?: number): ForecastPolicy => ({
   tier: { ...tier, ...changes },
   recoveryPointMs,
+  collectEveryMs: 300_000,
 });
 
 function segment(id: number, changes: Partial<TierSegment> = {}): TierSegment {

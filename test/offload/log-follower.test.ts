@@ -6,7 +6,7 @@ import { decodeManifest } from "../../src/offload/manifest-format.ts";
 import type { Manifest } from "../../src/offload/manifest.ts";
 import { decodeTail } from "../../src/segment/tail-format.ts";
 import type { Tail } from "../../src/segment/tail-format.ts";
-import { MINUTE_MS, TierWorld, isUploaded, sealedSegments } from "./tier-world.ts";
+import { MINUTE_MS, TierWorld, isUploaded, openTier, sealedSegments } from "./tier-world.ts";
 import type { TierStore } from "./tier-world.ts";
 
 function manifestsOf(world: TierWorld): readonly Manifest[] {
@@ -46,17 +46,9 @@ function furthestOf(world: TierWorld): number {
 
 const appliedOf = ({ node }: TierStore): number => node.replica.appliedIndex;
 
-async function opened(changes: ConstructorParameters<typeof TierWorld>[0] = {}): Promise<{
-  readonly world: TierWorld;
-  readonly store: TierStore;
-}> {
-  const world = new TierWorld(changes);
-  return { world, store: await world.openWithBucket() };
-}
-
 describe("a small store", () => {
   test("can be restored from its first seconds on: a manifest, and tails up to now", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.write(store, "one");
     const written = appliedOf(store);
     await world.pass(12_000);
@@ -69,7 +61,7 @@ describe("a small store", () => {
   });
 
   test("that nobody writes to costs nothing but a look now and then", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.write(store, "one");
     await world.pass(MINUTE_MS);
     const calls = world.cold.calls.length;
@@ -83,7 +75,7 @@ describe("a small store", () => {
 
 describe("tails", () => {
   test("hold what is younger than the recovery point at no moment only here", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 5000 });
+    const { world, store } = await openTier({ recoveryPointMs: 5000 });
     await world.until(() => world.keysOf("manifest").length > 0);
     const written: { readonly index: number; readonly atMs: number }[] = [];
     for (let at = 0; at < 120; at++) {
@@ -100,7 +92,7 @@ describe("tails", () => {
   });
 
   test("go on while a restore point takes longer than the recovery point", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 5000 });
+    const { world, store } = await openTier({ recoveryPointMs: 5000 });
     await world.until(() => world.keysOf("manifest").length > 0);
     world.cold.delaysMs = (key) => (key.includes("/snapshots/") ? 5 * MINUTE_MS : 0);
     await world.fill(store, 10);
@@ -117,7 +109,7 @@ describe("tails", () => {
   });
 
   test("are few for each segment, and cost a request each time and few bytes twice", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 1000 });
+    const { world, store } = await openTier({ recoveryPointMs: 1000 });
     await world.until(() => world.keysOf("manifest").length > 0);
     const before = world.cold.calls.length;
     for (let at = 0; at < 30; at++) {
@@ -134,7 +126,7 @@ describe("tails", () => {
   });
 
   test("that the bucket did not keep count for nothing, and are put again", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 2000 });
+    const { world, store } = await openTier({ recoveryPointMs: 2000 });
     await world.until(() => world.keysOf("manifest").length > 0);
     await world.pass(10_000);
     const { loses } = world.cold;
@@ -150,7 +142,7 @@ describe("tails", () => {
   });
 
   test("go when their segment is in the bucket", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 1000 });
+    const { world, store } = await openTier({ recoveryPointMs: 1000 });
     for (let at = 0; at < 5; at++) {
       await world.write(store, `key-${at}`);
       await world.pass(1500);
@@ -165,7 +157,7 @@ describe("tails", () => {
   });
 
   test("are not put where the bucket would have a gap before them", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 1000 });
+    const { world, store } = await openTier({ recoveryPointMs: 1000 });
     await world.until(() => world.keysOf("manifest").length > 0);
     await world.pass(2000);
     world.cold.delaysMs = (key) => (key.includes("/segments/") ? 8000 : 0);
@@ -180,7 +172,7 @@ describe("tails", () => {
   });
 
   test("go on behind a start, over the same entries", async () => {
-    const { world, store } = await opened({ recoveryPointMs: 1000 });
+    const { world, store } = await openTier({ recoveryPointMs: 1000 });
     for (let at = 0; at < 5; at++) {
       await world.write(store, `key-${at}`);
       await world.pass(1500);
@@ -197,7 +189,7 @@ describe("tails", () => {
 
 describe("a restore point", () => {
   test("is made anew when the log has grown, on a snapshot of its own", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.fill(store, 12);
     await world.until(() => manifestsOf(world).some(({ snapshot }) => snapshot !== undefined));
     const manifest = manifestsOf(world).at(-1);
@@ -209,7 +201,7 @@ describe("a restore point", () => {
   });
 
   test("names only what is there already, and is put last", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     for (let round = 0; round < 8; round++) {
       await world.fill(store, 3, `round-${round}`);
       await world.pass(3000);
@@ -224,7 +216,7 @@ describe("a restore point", () => {
   });
 
   test("that the bucket did not keep counts for nothing, and is made again", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.until(() => store.tier.status.restorePointIndex > 0);
     await world.fill(store, 9);
     world.cold.loses = (key) => key.includes("/manifest/");
@@ -239,7 +231,7 @@ describe("a restore point", () => {
   });
 
   test("is not made on a snapshot that the bucket did not keep", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.loses = (key) => key.includes("/snapshots/");
     await world.fill(store, 12);
     await world.pass(MINUTE_MS);
@@ -251,7 +243,7 @@ describe("a restore point", () => {
   });
 
   test("of before a start is found again", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.fill(store, 12);
     await world.until(() => manifestsOf(world).some(({ snapshot }) => snapshot !== undefined));
     await world.pass(30_000);
@@ -266,7 +258,7 @@ describe("a restore point", () => {
   });
 
   test("names no copy that was packed by a younger state than its own", async () => {
-    const { world, store } = await opened({ afterMs: 60 * MINUTE_MS });
+    const { world, store } = await openTier({ afterMs: 60 * MINUTE_MS });
     await world.fill(store, 3);
     await world.until(() => sealedSegments(store).every(({ cold }) => cold !== undefined));
     await world.write(store, "last");
@@ -294,7 +286,7 @@ describe("a restore point", () => {
   });
 
   test("stands on a new snapshot if something has gone that the newest one shows", async () => {
-    const { world, store } = await opened({ afterMs: 1000, livePercentMin: 0 });
+    const { world, store } = await openTier({ afterMs: 1000, livePercentMin: 0 });
     for (let round = 0; round < 4; round++) {
       await world.fill(store, 3, `round-${round}`);
       await world.pass(3000);
@@ -333,7 +325,7 @@ describe("a restore point", () => {
 
 describe("where the bucket need not follow the log", () => {
   test("a restore point is made once everything has cooled, and says that it is the end", async () => {
-    const { world, store } = await opened({ recoveryPointMs: undefined });
+    const { world, store } = await openTier({ recoveryPointMs: undefined });
     await world.fill(store, 3);
     await world.until(() => manifestsOf(world).length > 0);
     expect(manifestsOf(world).every(({ isEnd }) => isEnd === true)).toBe(true);
@@ -348,7 +340,7 @@ describe("where the bucket need not follow the log", () => {
   test("no further one is made while nobody writes, whatever is cleared away of those before", async () => {
     const hourMs = 60 * MINUTE_MS;
     const windows = { restoreWindowMs: hourMs, graceMs: hourMs };
-    const { world, store } = await opened({ recoveryPointMs: undefined, afterMs: hourMs, ...windows });
+    const { world, store } = await openTier({ recoveryPointMs: undefined, afterMs: hourMs, ...windows });
     const { signal } = new AbortController();
     for (let round = 0; round < 4; round++) {
       await world.fill(store, 3, `round-${round % 2}`);
@@ -374,7 +366,7 @@ describe("where the bucket need not follow the log", () => {
 });
 
 test("a restore point that an audit asks for ends with who asked", async () => {
-  const { world, store } = await opened();
+  const { world, store } = await openTier();
   await world.fill(store, 12);
   await world.until(() => world.keysOf("snapshots").length > 0);
   const [lost = ""] = world.keysOf("snapshots");

@@ -4,19 +4,14 @@ import { finishAtOnce } from "../../src/base/steps.ts";
 import { decodeManifest } from "../../src/offload/manifest-format.ts";
 import { noteHeir } from "../../src/offload/heir-notes.ts";
 import type { OffloadCounts } from "../../src/offload/offload-all.ts";
-import { MINUTE_MS, TierWorld, sealedSegments } from "./tier-world.ts";
-import type { TierStore } from "./tier-world.ts";
+import type { ColdTierSettings } from "../../src/offload/tier-settings.ts";
+import { MINUTE_MS, openTier, sealedSegments } from "./tier-world.ts";
+import type { TierStore, TierWorld } from "./tier-world.ts";
 
 const HOURS = 60 * MINUTE_MS;
 
-async function opened(changes: ConstructorParameters<typeof TierWorld>[0] = {}): Promise<{
-  readonly world: TierWorld;
-  readonly store: TierStore;
-}> {
-  const world = new TierWorld({ afterMs: 24 * HOURS, ...changes });
-  const store = await world.openWithBucket();
-  return { world, store };
-}
+const opened = async (changes: Partial<ColdTierSettings> = {}): ReturnType<typeof openTier> =>
+  await openTier({ afterMs: 24 * HOURS, ...changes });
 
 function hotSegments(store: TierStore): number {
   return sealedSegments(store).filter(({ id }) => store.node.local.bytesOf(id) > 0).length;

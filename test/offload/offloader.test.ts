@@ -1,29 +1,30 @@
 /** Sealed segments come into the bucket, verified before anybody is told; what fails is tried again. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { MINUTE_MS, SEGMENT_BYTES, TierWorld, isUploaded, sealedSegments } from "./tier-world.ts";
-import type { TierStore } from "./tier-world.ts";
+import { ColdDamagedError } from "../../src/ports/cold-store.ts";
+import { auditParts, uploaded } from "./audit-world.ts";
+import { MINUTE_MS, SEGMENT_BYTES, TierWorld, isUploaded, openTier, sealedSegments } from "./tier-world.ts";
 
 async function segmentBytes(world: TierWorld, id: number): Promise<Buffer> {
   const bytes = await world.machine.disk.readFile(`data/log/${String(id).padStart(10, "0")}.seg`);
   return Buffer.from(bytes ?? []);
 }
 
+async function damageFirst(world: TierWorld): Promise<void> {
+  const bytes = await segmentBytes(world, 1);
+  bytes[SEGMENT_BYTES / 2] = (bytes[SEGMENT_BYTES / 2] ?? 0) ^ 1;
+  const file = await world.run(world.machine.disk.open("data/log/0000000001.seg", "write"));
+  await world.run(file.write(bytes, 0));
+  await world.run(file.close());
+}
+
 function putsOf({ cold }: TierWorld): readonly string[] {
   return cold.calls.filter((call) => call.startsWith("put") && call.includes("/segments/"));
 }
 
-async function opened(changes: ConstructorParameters<typeof TierWorld>[0] = {}): Promise<{
-  readonly world: TierWorld;
-  readonly store: TierStore;
-}> {
-  const world = new TierWorld(changes);
-  return { world, store: await world.openWithBucket() };
-}
-
 describe("a sealed segment", () => {
   test("is put as it lies here, byte for byte, and the log is told where", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.fill(store, 3);
     await world.until(() => isUploaded(store));
     for (const { id, cold, firstIndex, entries } of sealedSegments(store)) {
@@ -39,7 +40,7 @@ describe("a sealed segment", () => {
   });
 
   test("is put once, whatever happens afterwards", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.fill(store, 3);
     await world.until(() => isUploaded(store));
     await world.close(store);
@@ -50,7 +51,7 @@ describe("a sealed segment", () => {
   });
 
   test("waits until it has cooled where the bucket need not follow the log", async () => {
-    const { world, store } = await opened({ recoveryPointMs: undefined });
+    const { world, store } = await openTier({ recoveryPointMs: undefined });
     await world.fill(store, 2);
     await world.pass(MINUTE_MS - 5000);
     expect(world.keysOf("segments")).toEqual([]);
@@ -61,7 +62,7 @@ describe("a sealed segment", () => {
 
 describe("the state is not told of a copy", () => {
   test("that the bucket said yes to and did not keep", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.tell("put", "keepNothing", "keepNothing");
     await world.fill(store, 1);
     await world.until(() => store.tier.status.state === "degraded");
@@ -74,7 +75,7 @@ describe("the state is not told of a copy", () => {
   });
 
   test.each(["wrongBytes", "shortBytes"] as const)("whose end comes back as %s", async (fault) => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.tell("get", fault);
     await world.fill(store, 1);
     await world.until(() => store.tier.status.state === "degraded");
@@ -84,7 +85,7 @@ describe("the state is not told of a copy", () => {
   });
 
   test("of which another byte comes back, when all of it is read", async () => {
-    const { world, store } = await opened({ verify: "full" });
+    const { world, store } = await openTier({ verify: "full" });
     world.cold.tell("get", "wrongBytes");
     await world.fill(store, 1);
     await world.until(() => store.tier.status.state === "degraded");
@@ -95,15 +96,10 @@ describe("the state is not told of a copy", () => {
   });
 
   test("of a file that is damaged here; those behind it are uploaded", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.isDown = true;
     await world.fill(store, 3);
-    const path = "data/log/0000000001.seg";
-    const bytes = await segmentBytes(world, 1);
-    bytes[SEGMENT_BYTES / 2] = (bytes[SEGMENT_BYTES / 2] ?? 0) ^ 1;
-    const file = await world.run(world.machine.disk.open(path, "write"));
-    await world.run(file.write(bytes, 0));
-    await world.run(file.close());
+    await damageFirst(world);
     world.cold.isDown = false;
     await world.until(() =>
       sealedSegments(store)
@@ -118,9 +114,26 @@ describe("the state is not told of a copy", () => {
   });
 });
 
+test("bytes that changed behind the look at them are refused, and what the bucket has stays", async () => {
+  const audited = await uploaded();
+  const { world } = audited;
+  const [key = ""] = world.keysOf("segments");
+  const sound = world.objects.get(key);
+  const put = Promise.withResolvers<void>();
+  const { signal } = new AbortController();
+  const how = { signal, isAgain: true, mayPut: put.promise };
+  const again = auditParts(audited).uploader.upload(1, how);
+  again.catch(() => undefined);
+  await world.pass(1000);
+  await damageFirst(world);
+  put.resolve();
+  await expect(world.run(again)).rejects.toThrow(ColdDamagedError);
+  expect(world.objects.get(key)).toEqual(sound);
+});
+
 describe("uploads that fail", () => {
   test("go on when the bucket is back; meanwhile everything that is hot goes on", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.isDown = true;
     await world.fill(store, 3);
     await world.pass(MINUTE_MS);
@@ -137,7 +150,7 @@ describe("uploads that fail", () => {
   });
 
   test("that succeeded, with the answer lost, put the same bytes under the same key again", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.tell("put", "failAfter");
     await world.fill(store, 1);
     await world.until(() => isUploaded(store));
@@ -148,7 +161,7 @@ describe("uploads that fail", () => {
   });
 
   test("are made less often the longer it takes", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.isDown = true;
     await world.fill(store, 1);
     await world.pass(10 * MINUTE_MS);
@@ -159,7 +172,7 @@ describe("uploads that fail", () => {
   });
 
   test("say so once, not with each attempt", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     await world.until(() => store.tier.status.state === "ok");
     world.cold.isDown = true;
     await world.fill(store, 1);
@@ -190,7 +203,7 @@ describe("a place that", () => {
   });
 
   test("is slow holds nothing up but itself", async () => {
-    const { world, store } = await opened();
+    const { world, store } = await openTier();
     world.cold.tell("put", ...Array.from({ length: 6 }, () => "slow" as const));
     await world.fill(store, 3);
     const startMs = world.machine.clock.monotonicMs();
@@ -202,7 +215,7 @@ describe("a place that", () => {
 });
 
 test("the bucket never holds a segment behind one that it lacks", async () => {
-  const { world, store } = await opened();
+  const { world, store } = await openTier();
   // Those that come first take longest, and some of them fail.
   world.cold.delaysMs = (key) => (key.includes("/segments/") ? 20_000 / Number(key.slice(-37, -21)) : 0);
   world.cold.tell("put", "none", "none", "none", "failBefore", "none", "failAfter");
@@ -220,7 +233,7 @@ test("the bucket never holds a segment behind one that it lacks", async () => {
 
 describe("what is spent", () => {
   test("in bytes a second is bounded", async () => {
-    const { world, store } = await opened({
+    const { world, store } = await openTier({
       budget: { bytesPerSecondMax: SEGMENT_BYTES / 10, requestsPerMinuteMax: 60_000 },
     });
     const startMs = world.machine.clock.monotonicMs();
@@ -231,7 +244,7 @@ describe("what is spent", () => {
   });
 
   test("in requests a minute is bounded", async () => {
-    const { world, store } = await opened({
+    const { world, store } = await openTier({
       budget: { bytesPerSecondMax: 1024 ** 3, requestsPerMinuteMax: 6 },
     });
     await world.fill(store, 4);

@@ -205,6 +205,14 @@ export class TierWorld {
   }
 }
 
+export async function openTier(changes: Partial<ColdTierSettings> = {}): Promise<{
+  readonly world: TierWorld;
+  readonly store: TierStore;
+}> {
+  const world = new TierWorld(changes);
+  return { world, store: await world.openWithBucket() };
+}
+
 export function sealedSegments({
   node,
 }: SimStore): readonly StorageNode["state"]["segments"]["all"][number][] {

@@ -41,6 +41,7 @@ function facts(): TierFacts {
     policyWith: ({ tierAfterMs, recoveryPointMs }: PolicyChange) => ({
       tier: { ...tier, afterMs: tierAfterMs ?? tier.afterMs },
       recoveryPointMs: recoveryPointMs === "off" ? undefined : recoveryPointMs,
+      collectEveryMs: HOUR,
     }),
   };
 }
