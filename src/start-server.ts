@@ -283,7 +283,10 @@ async function openNode(
     return { node };
   }
   const tier = await keptAlive(serverTier.start(node));
-  undo.unshift(() => tier.close());
+  undo.unshift(async () => {
+    await tier.finish();
+    await tier.close();
+  });
   const desk = await serverTier.openDesk(node, tier);
   // What the tier does last is counted too.
   undo.splice(1, 0, () => desk.close());

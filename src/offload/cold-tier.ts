@@ -33,6 +33,8 @@ export type ColdTierParts = WorkParts & {
 
 /** A place that is fine is not asked; one that was not is asked so often whether it is again. */
 const CHECK_EVERY_MS = 5000;
+/** Beside the time that requests have for ending; supervisors kill after ten seconds, many of them. */
+const FINISH_MS_MAX = 2000;
 
 export class ColdTier {
   readonly #parts: ColdTierParts;
@@ -218,6 +220,24 @@ export class ColdTier {
       ...(lineage.heir === undefined ? {} : { supersededBy: lineage.heir }),
       ...(lastUploadMs === undefined ? {} : { lastUploadSecondsAgo: agoOf(lastUploadMs) }),
     };
+  }
+
+  /**
+   * Before a stop that is no crash: what was written last goes into the bucket, so that the disk may be thrown
+   * away. Takes seconds at most, none where the bucket is in trouble, and never rejects.
+   */
+  async finish(): Promise<void> {
+    const { front, clock, logger } = this.#parts;
+    if (front.health.state !== "ok" || this.#abort.signal.aborted) return;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([ended.signal, this.#abort.signal]);
+    const work = this.#works.follower.finish(signal).catch((error: unknown) => {
+      logger.warn("the last writes are on this disk alone", { reason: String(error) });
+    });
+    // It may wait behind a tail that is under way and hangs: `close` ends that.
+    this.#running.push(work);
+    await Promise.race([work, clock.sleep(FINISH_MS_MAX, { signal: ended.signal })]);
+    ended.abort();
   }
 
   /** Ends every loop; what is under way is given up. The store stays open. Closing twice is harmless. */

@@ -113,6 +113,13 @@ export class LogFollower {
     await tails.tidy(signal);
   }
 
+  /** What only this disk holds, where no segment before it is missing there; for a node that is stopping. */
+  async finish(signal: AbortSignal): Promise<void> {
+    const { node, lineage, isReached } = this.#parts;
+    if (this.covered >= node.changedIndex() || !isReached() || !lineage.mayWrite) return;
+    if (this.newest?.isFollowed === true) await this.#extend(signal);
+  }
+
   async #find(signal: AbortSignal): Promise<RestorePoint | undefined> {
     const { store, clock, node } = this.#parts;
     return await findRestorePoint({ store, clock, place: node.place }, signal);

@@ -83,6 +83,22 @@ export const offloadMutants: readonly Mutant[] = [
     killedBy: following,
   },
   {
+    name: "stop-that-waits-for-the-bucket",
+    what: "a stop takes as long as a bucket that hangs, until the supervisor kills the node",
+    file: "src/offload/cold-tier.ts",
+    find: "await Promise.race([work, clock.sleep(FINISH_MS_MAX, { signal: ended.signal })]);",
+    replace: "await work;",
+    killedBy: ["test/offload/tier-stop.test.ts"],
+  },
+  {
+    name: "stop-that-puts-nothing",
+    what: "what was written in the seconds before a stop is on its disk alone",
+    file: "src/offload/log-follower.ts",
+    find: "    if (this.newest?.isFollowed === true) await this.#extend(signal);",
+    replace: "    if (this.newest?.isFollowed !== true) await this.#extend(signal);",
+    killedBy: ["test/offload/tier-stop.test.ts"],
+  },
+  {
     name: "tail-unverified",
     what: "the recovery point is kept by tails that the bucket lost",
     file: "src/offload/tail-writer.ts",

@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
@@ -35,25 +35,28 @@ async function thermocline(...args: readonly string[]) {
   return { code, out: out.toString("utf8"), err };
 }
 
-/** Until the bucket holds every entry. */
-async function untilCovered(server: ServerProcess): Promise<void> {
+async function untilTier(server: ServerProcess, isSo: (tier: Tier) => boolean): Promise<void> {
   for (let tries = 0; tries < 300; tries++) {
     const { tier } = await statusOf(server);
-    if (tier?.recoveryPointSeconds === 0 && tier.restorePointIndex > 0) return;
+    if (tier !== undefined && isSo(tier)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`the bucket does not follow the log: ${JSON.stringify(await statusOf(server))}`);
 }
 
-type Status = {
-  readonly tier?: {
-    readonly recoveryPointSeconds: number;
-    readonly restorePointIndex: number;
-    readonly state: string;
-    readonly reason?: string;
-    readonly lineage: string;
-  };
+type Tier = {
+  readonly recoveryPointSeconds: number;
+  readonly restorePointIndex: number;
+  readonly state: string;
+  readonly reason?: string;
+  readonly lineage: string;
 };
+
+type Status = { readonly tier?: Tier };
+
+/** The bucket holds every entry. */
+const isCovered = ({ recoveryPointSeconds, restorePointIndex }: Tier): boolean =>
+  recoveryPointSeconds === 0 && restorePointIndex > 0;
 
 async function statusOf(server: ServerProcess): Promise<Status> {
   const flags = ["--admin-addr", new URL(server.adminEndpoint).host];
@@ -70,7 +73,7 @@ test("a lost server comes back from its folder, whatever becomes of the restore"
   const client = clientOf(lost);
   await client.send(new CreateBucketCommand({ Bucket: "kept" }));
   for (const [Key, Body] of OBJECTS) await client.send(new PutObjectCommand({ Bucket: "kept", Key, Body }));
-  await untilCovered(lost);
+  await untilTier(lost, isCovered);
   client.destroy();
   await lost.kill();
 
@@ -101,6 +104,29 @@ test("a lost server comes back from its folder, whatever becomes of the restore"
   expect(again).toMatchObject({ code: 1, out: "" });
   expect(again.err).toContain("is not empty");
 }, 180_000);
+
+test("after a stop that is no crash the folder has what was written last, and the disk may go", async () => {
+  await using folder = await temporaryDirectory();
+  const cold = `folder:${join(folder.path, "cold")}`;
+  const flags = ["--cold-url", cold, "--recovery-point", "1h"];
+  const stopped = await ServerProcess.start(join(folder.path, "old"), { flags });
+  await untilTier(stopped, ({ restorePointIndex }) => restorePointIndex > 0);
+  const client = clientOf(stopped);
+  await client.send(new CreateBucketCommand({ Bucket: "kept" }));
+  await client.send(new PutObjectCommand({ Bucket: "kept", Key: "last", Body: "words" }));
+  client.destroy();
+  await stopped.stop();
+  await rm(join(folder.path, "old"), { recursive: true });
+
+  const data = join(folder.path, "new");
+  expect(await thermocline("restore", "--from", cold, "--data-dir", data)).toMatchObject({ code: 0 });
+  const server = await ServerProcess.start(data, { flags });
+  const restored = clientOf(server);
+  const got = await restored.send(new GetObjectCommand({ Bucket: "kept", Key: "last" }));
+  expect(await got.Body?.transformToString()).toBe("words");
+  restored.destroy();
+  await server.stop();
+}, 60_000);
 
 /** At any moment: the next call goes on. */
 async function killWhileItRestores(args: readonly string[]): Promise<void> {
