@@ -172,7 +172,8 @@ export class TailWriter {
     const { first, last } = facts;
     assert(first === from.index, `a tail from entry ${first}, due is ${from.index}`);
     const key = coldKey(node.place, { kind: "tail", segment: segmentId, first, last });
-    await pace.spend({ bytes: records.length, requests: 1 + verifyRequests(mode, records.length) }, signal);
+    const requests = 1 + verifyRequests(mode, records.length);
+    await pace.spend({ bytes: records.length, requests, urgent: true }, signal);
     await inFlight.during(key, async () => {
       const stored = await store.put(key, body, { kind: "tail", signal });
       const copy = { ...stored, key, end: records.subarray(-END_BYTES) };

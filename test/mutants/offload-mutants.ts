@@ -83,6 +83,22 @@ export const offloadMutants: readonly Mutant[] = [
     killedBy: following,
   },
   {
+    name: "tails-behind-a-snapshot",
+    what: "while a snapshot of gigabytes goes up the recovery point is missed by minutes",
+    file: "src/offload/tier-pace.ts",
+    find: "const waitMs = urgent ? this.#urgent.book(times) : allMs;",
+    replace: "const waitMs = urgent ? Math.max(allMs, this.#urgent.book(times)) : allMs;",
+    killedBy: ["test/offload/tier-pace.test.ts"],
+  },
+  {
+    name: "urgent-without-bounds",
+    what: "tails take the whole line, whatever it was said that they may",
+    file: "src/offload/tier-pace.ts",
+    find: "const waitMs = urgent ? this.#urgent.book(times) : allMs;",
+    replace: "const waitMs = urgent ? 0 : allMs;",
+    killedBy: ["test/offload/tier-pace.test.ts"],
+  },
+  {
     name: "stop-that-waits-for-the-bucket",
     what: "a stop takes as long as a bucket that hangs, until the supervisor kills the node",
     file: "src/offload/cold-tier.ts",
