@@ -1,7 +1,8 @@
 /**
  * Plants each bug of mutants.ts in a copy of the tree and runs the tests that should notice it: `node
- * test/mutants/run-mutants.ts [NAME ...]`, one on each core at a time. Prints the table of README.md;
- * exits 1 if a bug lives, if one does not fit the source any more, or if the tests fail without any.
+ * test/mutants/run-mutants.ts [--tests-pass] [NAME ...]`, one on each core at a time. Prints the table of
+ * README.md; exits 1 if a bug lives, if one does not fit the source any more, or if the tests fail without
+ * any. `--tests-pass`: they were run on this very tree and passed, so that need not be seen again.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +12,7 @@ import { join } from "node:path";
 import { mutants } from "./mutants.ts";
 import type { Mutant } from "./mutant.ts";
 
+const TESTS_PASS = "--tests-pass";
 const root = new URL("../..", import.meta.url).pathname;
 
 export type MutantResult = { readonly mutant: Mutant; readonly killed: boolean; readonly note: string };
@@ -18,17 +20,14 @@ export type MutantResult = { readonly mutant: Mutant; readonly killed: boolean; 
 export async function runMutants(options: {
   /** All, if empty. */
   readonly names: readonly string[];
+  /** It is known that the tests pass without any bug. */
+  readonly testsPass?: boolean;
   readonly onResult?: (result: MutantResult) => void;
 }): Promise<readonly MutantResult[]> {
   const chosen = mutants.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
   const trees = await Promise.all(Array.from({ length: availableParallelism() }, copyTree));
   try {
-    const files = [...new Set(chosen.flatMap(({ killedBy }) => killedBy))];
-    // Alone: a bug that is called noticed because a test found no time would be none.
-    const baseline = await runTests(trees[0] as string, files);
-    if (baseline.failed || !baseline.passed) {
-      throw new Error(`the tests fail without any planted bug:\n${baseline.output}`);
-    }
+    if (options.testsPass !== true) await requirePassing(trees[0] as string, chosen);
     const results = new Map<Mutant, MutantResult>();
     const waiting = chosen.values();
     const worker = async (tree: string): Promise<void> => {
@@ -43,6 +42,13 @@ export async function runMutants(options: {
   } finally {
     await Promise.all(trees.map((tree) => rm(tree, { recursive: true, force: true })));
   }
+}
+
+/** A bug that is called noticed by a test that fails anyway would be none. */
+async function requirePassing(tree: string, chosen: readonly Mutant[]): Promise<void> {
+  const files = [...new Set(chosen.flatMap(({ killedBy }) => killedBy))];
+  const { failed, passed, output } = await runTests(tree, files);
+  if (failed || !passed) throw new Error(`the tests fail without any planted bug:\n${output}`);
 }
 
 async function copyTree(): Promise<string> {
@@ -103,8 +109,10 @@ export function mutantTable(results: readonly MutantResult[]): string {
 }
 
 if (import.meta.main) {
+  const args = process.argv.slice(2);
   const results = await runMutants({
-    names: process.argv.slice(2),
+    names: args.filter((arg) => arg !== TESTS_PASS),
+    testsPass: args.includes(TESTS_PASS),
     onResult: ({ mutant, killed }) =>
       process.stderr.write(`${killed ? "noticed" : "LIVES"} ${mutant.name}\n`),
   });
