@@ -223,8 +223,8 @@ export class ColdTier {
   }
 
   /**
-   * Before a stop that is no crash: what was written last goes into the bucket, so that nothing needs the disk
-   * any more. Takes seconds at most, none where the bucket is in trouble, and never rejects.
+   * Before a stop that is no crash: what was written last goes into the bucket, and nobody needs the disk any
+   * more. Takes seconds at most, none where the bucket is in trouble, and never rejects.
    */
   async finish(): Promise<void> {
     const { front, clock, logger } = this.#parts;
