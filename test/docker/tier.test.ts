@@ -25,8 +25,8 @@ import type { MinioContainer } from "./minio-container.ts";
 import { inParallel, startTierServer } from "./tier-server.ts";
 import type { TierServer } from "./tier-server.ts";
 
-const OBJECTS = 2400;
-const OBJECT_BYTES = 3000;
+const OBJECTS = 10_000;
+const OBJECT_BYTES = 4096;
 const KEYS_WITH_VERSIONS = 60;
 const PART_BYTES = 5 * 1024 * 1024;
 /** One segment each time that everything is asked for, what restores it, and a few tails on a slow day. */
@@ -115,7 +115,7 @@ async function mustOperate({ operate }: TierServer, ...args: readonly string[]):
   expect(code, `${err}${out.toString()}`).toBe(0);
 }
 
-test("thousands of objects settle in a few PUTs, and come back right by at most a GET each", async () => {
+test("ten thousand objects settle in a few PUTs, and come back right by at most a GET each", async () => {
   await using minio = await startMinioContainer();
   await using directory = await temporaryDirectory();
   const data = `${directory.path}/data`;

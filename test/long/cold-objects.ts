@@ -25,6 +25,8 @@ const AT_ONCE = 32;
 const BODY_PUTS_MAX = 20;
 /** Nothing that was read is read again out of memory. */
 const CACHE = ["--cache-bytes", "1MiB"];
+/** Nor does a segment come back because it is read much. */
+const STAYS_COLD = ["--hot-bytes-max", "1MiB"];
 
 export type ColdObjectsResult = {
   readonly objects: number;
@@ -62,12 +64,13 @@ export async function runColdObjects(options: {
   if (logBytesLeft > BODY_BYTES * objects * 0.1) failures.push(`${logBytesLeft} bytes stayed on the disk`);
   const before = (await requestsSeen(minio)).get("GetObject") ?? 0;
   {
-    await using server = await startThermocline(data, flags);
+    await using server = await startThermocline(data, [...flags, ...STAYS_COLD]);
     failures.push(...(await readAll(server, { seed, objects })));
   }
   const getsWhileReading = ((await requestsSeen(minio)).get("GetObject") ?? 0) - before;
   if (getsWhileReading > objects) failures.push(`${getsWhileReading} GETs for ${objects} objects`);
-  if (getsWhileReading === 0) failures.push("nothing was read out of the cold tier");
+  // Neighbours share one now and then.
+  if (getsWhileReading < objects / 2) failures.push(`${getsWhileReading} GETs: not all was read from there`);
   return { objects, failures, putsOfAll, putsOfSegments, getsWhileReading, logBytesLeft, cost };
 }
 
