@@ -39,6 +39,9 @@ const READ_THREADS = THREAD_POOL_SIZE - 3;
 const DRAIN_LOOK_MS = 20;
 /** For writes that end with the log, to say so. */
 const LAST_ANSWERS_MS = 500;
+/** For the last tail; and how long a stop may take behind `shutdown.timeout`: many kill after ten seconds. */
+const FINISH_MS_MAX = 2000;
+const FINISH_BEHIND_MS = 1000;
 const KEEP_ALIVE_MS = 60_000;
 
 /** What bytes lie on, and what follows from that. */
@@ -73,6 +76,7 @@ export type RunningServer = {
 type World = {
   readonly node: ServingNode;
   readonly edge: S3Edge;
+  readonly tier: ColdTier | undefined;
   /** Ends what the cold tier does, if there is one, and then the node. */
   readonly close: () => Promise<void>;
 };
@@ -182,18 +186,20 @@ class Server implements RunningServer {
   }
 
   /**
-   * Readiness goes first, then no new connections, then the requests that run, then the store. Writes that
-   * still wait by then, for a disk that is full say, are told that they are not done; only then are
-   * connections cut.
+   * Readiness goes first, then no new connections, then the requests that run, then what only this disk has
+   * into the cold tier, then the store. Writes that still wait by then, for a disk that is full say, are told
+   * that they are not done; only then are connections cut.
    */
   async #close(): Promise<void> {
     await this.#renewing;
+    const startMs = systemClock.monotonicMs();
     const world = this.#world;
     world.edge.drain();
     this.s3.stopAccepting();
     this.admin.stopAccepting();
     const worlds = [world, ...this.#retired.keys()];
     await Promise.all(worlds.map((each) => this.#drained(each)));
+    await keptAlive(this.#finish(world, systemClock.monotonicMs() - startMs));
     await keptAlive(Promise.all(worlds.map(({ node }) => node.stopWriting())));
     await Promise.all(worlds.map((each) => this.#drained(each, LAST_ANSWERS_MS)));
     await this.#tls?.close();
@@ -201,6 +207,13 @@ class Server implements RunningServer {
     await this.admin.close();
     await keptAlive(Promise.all([world.close(), ...this.#retired.values()]));
     this.#parts.telemetry.close();
+  }
+
+  /** A node that failed has nothing to say any more (promise P9). */
+  async #finish({ node, tier }: World, drainedMs: number): Promise<void> {
+    if (node.replica.failure !== undefined) return;
+    const leftMs = this.#config.shutdown.timeout + FINISH_BEHIND_MS - drainedMs;
+    await tier?.finish(Math.min(FINISH_MS_MAX, leftMs));
   }
 }
 
@@ -235,7 +248,7 @@ async function openWorld(config: Config, parts: Parts): Promise<World> {
     await service.settleAccounts({ accounts, masterKey, rootSecretKey }, { clock: systemClock, logger });
     await parts.prepare?.(service);
     const edge = await edgeOf(config, { node, service, logger, telemetry, onFatal, faults, desk });
-    return { node, edge, close };
+    return { node, edge, tier, close };
   } catch (error) {
     await close();
     throw error;
@@ -283,10 +296,7 @@ async function openNode(
     return { node };
   }
   const tier = await keptAlive(serverTier.start(node));
-  undo.unshift(async () => {
-    await tier.finish();
-    await tier.close();
-  });
+  undo.unshift(() => tier.close());
   const desk = await serverTier.openDesk(node, tier);
   // What the tier does last is counted too.
   undo.splice(1, 0, () => desk.close());

@@ -33,8 +33,6 @@ export type ColdTierParts = WorkParts & {
 
 /** A place that is fine is not asked; one that was not is asked so often whether it is again. */
 const CHECK_EVERY_MS = 5000;
-/** Beside the time that requests have for ending; supervisors kill after ten seconds, many of them. */
-const FINISH_MS_MAX = 2000;
 
 export class ColdTier {
   readonly #parts: ColdTierParts;
@@ -224,20 +222,25 @@ export class ColdTier {
 
   /**
    * Before a stop that is no crash: what was written last goes into the bucket, and nobody needs the disk any
-   * more. Takes seconds at most, none where the bucket is in trouble, and never rejects.
+   * more. Takes `limitMs` at most, nothing where the bucket cannot be reached, and never rejects; where it
+   * does not get that far, the log says so.
    */
-  async finish(): Promise<void> {
-    const { front, clock, logger } = this.#parts;
-    if (front.health.state !== "ok" || this.#abort.signal.aborted) return;
+  async finish(limitMs: number): Promise<void> {
+    const { front, settings, clock, logger } = this.#parts;
+    const { follower } = this.#works;
+    const isHopeless = front.health.has("unreached") || front.health.has("superseded");
+    if (settings.recoveryPointMs === undefined || this.#abort.signal.aborted) return;
     const ended = new AbortController();
-    const signal = AbortSignal.any([ended.signal, this.#abort.signal]);
-    const work = this.#works.follower.finish(signal).catch((error: unknown) => {
-      logger.warn("the last writes are on this disk alone", { reason: String(error) });
-    });
-    // It may wait behind a tail that is under way and hangs: `close` ends that.
-    this.#running.push(work);
-    await Promise.race([work, clock.sleep(FINISH_MS_MAX, { signal: ended.signal })]);
-    ended.abort();
+    let reason = front.health.reason ?? `not within ${limitMs} ms`;
+    if (!isHopeless) {
+      const signal = AbortSignal.any([ended.signal, this.#abort.signal]);
+      const work = follower.finish(signal).catch((error: unknown) => (reason = String(error)));
+      // It may wait behind a tail that is under way and hangs: `close` ends that.
+      this.#running.push(work.then(() => undefined));
+      await Promise.race([work, clock.sleep(limitMs, { signal: ended.signal })]);
+      ended.abort();
+    }
+    if (follower.isBehind) logger.warn("what was written last is on this disk alone", { reason });
   }
 
   /** Ends every loop; what is under way is given up. The store stays open. Closing twice is harmless. */

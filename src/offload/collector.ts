@@ -29,6 +29,7 @@ import { collectEveryMs } from "./tier-settings.ts";
 import { adoptedBy, readCondemned, readLogTime } from "./tier-rows.ts";
 import type { TierRows } from "./tier-rows.ts";
 
+const LOOK_EVERY_MS = 300_000;
 /** Of a store that nobody writes to: somebody else may have been at the bucket. */
 const IDLE_LOOK_EVERY_MS = 24 * 3_600_000;
 /** Somebody may have put it right. */
@@ -89,6 +90,8 @@ export class Collector {
   readonly #alone = new Semaphore(1);
   /** Where the log stood when the last round found nothing to do, and when there will be something. */
   #quiet = NEVER_QUIET;
+  /** By the monotonic clock: a listing costs money, and hardly anybody waits for it. */
+  #restsUntilMs = 0;
   #status: CollectorStatus = {
     lookedAtMs: undefined,
     blockedBy: [],
@@ -113,9 +116,9 @@ export class Collector {
     await this.#options.clock.sleep(FIRST_LOOK_MS, { signal });
     await new TierLoop("clear away", this.#options).run(async () => {
       if (!this.#options.mayWrite()) return FIRST_LOOK_MS;
-      if (this.#isDue) await this.collect(signal);
+      if (this.#isDue && this.#options.clock.monotonicMs() >= this.#restsUntilMs) await this.collect(signal);
       await this.#keepLogTime();
-      return collectEveryMs(this.#options.settings);
+      return LOOK_EVERY_MS;
     }, signal);
   }
 
@@ -159,6 +162,12 @@ export class Collector {
       (keys) => keys.length === 0,
     );
     this.#quiet = isQuiet ? { at: this.#position, lookedAtMs, dueMs } : NEVER_QUIET;
+    const { clock, settings } = this.#options;
+    // A plan holds so many of each: where one is full, the next looks go on with it.
+    const isFull = [deleteManifests, deleteTails, deleteObjects, mark, unmark].some(
+      (keys) => keys.length >= settings.deletionsMax,
+    );
+    this.#restsUntilMs = isFull ? 0 : clock.monotonicMs() + collectEveryMs(settings);
     return plan;
   }
 

@@ -24,6 +24,8 @@ import type { ColdTierSettings } from "./tier-settings.ts";
 const LOOK_MS_MAX = 1000;
 /** Looks within one recovery point. */
 const LOOKS = 10;
+/** Others may be uploading what it waits for. */
+const FINISH_LOOK_MS = 50;
 /** Between two restore points of a store that nobody follows, at least. */
 const QUIET_MS_MIN = 60_000;
 
@@ -113,11 +115,18 @@ export class LogFollower {
     await tails.tidy(signal);
   }
 
-  /** What only this disk holds, where no segment before it is missing there; for a node that is stopping. */
+  /** Whether the bucket has all that was written. */
+  get isBehind(): boolean {
+    return this.covered < this.#parts.node.changedIndex();
+  }
+
+  /** What only this disk holds, as soon as the segments before it are there; for a node that is stopping. */
   async finish(signal: AbortSignal): Promise<void> {
-    const { node, lineage, isReached } = this.#parts;
-    if (this.covered >= node.changedIndex() || !isReached() || !lineage.mayWrite) return;
-    if (this.newest?.isFollowed === true) await this.#extend(signal);
+    const { lineage, isReached, clock } = this.#parts;
+    while (this.isBehind && isReached() && lineage.mayWrite && !signal.aborted) {
+      if (this.newest?.isFollowed === true) await this.#extend(signal);
+      if (this.isBehind) await clock.sleep(FINISH_LOOK_MS, { signal });
+    }
   }
 
   async #find(signal: AbortSignal): Promise<RestorePoint | undefined> {

@@ -33,6 +33,8 @@ export type UploaderParts = {
   readonly pace: TierPace;
   readonly inFlight: InFlight;
   readonly verify: VerifyMode;
+  /** Whether the bucket follows the log: then the recovery point waits for each segment. */
+  readonly isFollowed: boolean;
   readonly health?: Pick<TierHealth, "kept"> | undefined;
 };
 
@@ -105,7 +107,8 @@ export class SegmentUploader {
   ): Promise<ColdCopy> {
     const { store, clock, pace, health, verify: mode } = this.#parts;
     const { end, sha256 } = await this.#soundFile(segment, file, signal);
-    await pace.spend({ bytes: file.bytes, requests: 1 + verifyRequests(mode, file.bytes) }, signal);
+    const requests = 1 + verifyRequests(mode, file.bytes);
+    await pace.spend({ bytes: file.bytes, requests, urgent: this.#parts.isFollowed }, signal);
     if (mayPut !== undefined) await orAborted(mayPut, signal);
     const kind = file.kind === "verbatim" ? "segment" : "packed";
     // Of the bytes that were checked: should others go out, the endpoint refuses them.

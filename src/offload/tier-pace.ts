@@ -3,8 +3,8 @@
  * want too, and requests a minute, which are money. What was done is paid for before the next thing is begun,
  * so a single large object goes at the speed of the line.
  *
- * Tails are urgent: they keep the recovery point, and a snapshot of gigabytes that was begun before them must
- * not. They wait for each other alone, and everything else waits for them.
+ * What keeps the recovery point is urgent, tails and the segments between them: a snapshot of gigabytes that
+ * was begun before must not hold it back. It waits for its like alone, and everything else waits for it.
  */
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -69,7 +69,7 @@ export function joinWorks({ front, settings, node, disk, clock, logger }: WorkPa
     coldSnapshotIndex: () => follower.newest?.snapshotIndex ?? 0,
     settings: () => policySettings(settings, { hotBytes: node.local.fileBytes, freeBytes: node.freeBytes() }),
   });
-  const uploader = new SegmentUploader(writing);
+  const uploader = new SegmentUploader({ ...writing, isFollowed });
   const mayWrite = (): boolean => isReached() && lineage.mayWrite;
   const offloader = new Offloader({ ...common, planner, uploader, mayWrite, inOrder: isFollowed });
   const tails = new TailWriter(writing);

@@ -171,7 +171,8 @@ async function benchBeside(minio: BucketServer): Promise<readonly BenchRow[]> {
   const rows: BenchRow[] = [];
   for (const method of ["GET", "PUT"] as const) {
     const rates = { tiered: [] as number[], beside: [] as number[], alone: [] as number[] };
-    let uploadedMib = 0;
+    /** MiB a second, of each round. */
+    const uploaded: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
       for (const [name, server] of [
         ["tiered", tiered],
@@ -179,10 +180,11 @@ async function benchBeside(minio: BucketServer): Promise<readonly BenchRow[]> {
         ["alone", alone],
       ] as const) {
         const sentBefore = await sentMib(tiered);
-        using _bare =
-          name === "beside" ? bareBeside(minio, directory.path, uploadedMib / SECONDS) : undefined;
+        const startMs = performance.now();
+        using _bare = name === "beside" ? bareBeside(minio, directory.path, uploaded.at(-1) ?? 0) : undefined;
         const rate = await loadedBeside(server, method, directory.path);
-        if (name === "tiered") uploadedMib = (await sentMib(tiered)) - sentBefore;
+        const seconds = (performance.now() - startMs) / 1000;
+        if (name === "tiered") uploaded.push(((await sentMib(tiered)) - sentBefore) / seconds);
         if (round > 0) rates[name].push(rate);
       }
     }
@@ -191,7 +193,7 @@ async function benchBeside(minio: BucketServer): Promise<readonly BenchRow[]> {
     const undisturbed = median(rates.alone);
     const ratio = ours / beside;
     rows.push(
-      row(`${method} 4 KiB hot while ${(uploadedMib / SECONDS).toFixed(0)} MiB/s are uploaded`, {
+      row(`${method} 4 KiB hot while ${median(uploaded).toFixed(0)} MiB/s are uploaded`, {
         ours: perSecond(ours),
         control: `${perSecond(beside)} beside a bare loop, ${perSecond(undisturbed)} alone`,
         ratio: ratio.toFixed(2),
@@ -207,11 +209,12 @@ const WRITTEN_PER_SECOND = 16;
 const BARE_OBJECTS = 64;
 const BARE_BYTES = 4 * MIB;
 
+/** Of at least 0.1 MiB a second: 0 would be as fast as it can. */
 function bareBeside(minio: BucketServer, scratch: string, mibPerSecond: number): Disposable {
   const path = `${scratch}/bare`;
   writeFileSync(path, Buffer.alloc(BARE_BYTES, 1));
   const args = Array.from({ length: BARE_OBJECTS }, (_, at) => [bareTarget(minio, `beside/${at}`), path]);
-  const child = spawn(process.execPath, [BARE_UPLOAD, String(mibPerSecond), ...args.flat()], {
+  const child = spawn(process.execPath, [BARE_UPLOAD, String(Math.max(0.1, mibPerSecond)), ...args.flat()], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   return { [Symbol.dispose]: () => void child.kill("SIGKILL") };

@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { mutants } from "./mutants.ts";
@@ -24,6 +24,8 @@ export async function runMutants(options: {
   readonly testsPass?: boolean;
   readonly onResult?: (result: MutantResult) => void;
 }): Promise<readonly MutantResult[]> {
+  const unknown = options.names.filter((wanted) => mutants.every(({ name }) => name !== wanted));
+  if (unknown.length > 0) throw new Error(`there are no planted bugs of these names: ${unknown.join(" ")}`);
   const chosen = mutants.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
   const trees = await Promise.all(Array.from({ length: availableParallelism() }, copyTree));
   try {
@@ -37,7 +39,8 @@ export async function runMutants(options: {
         options.onResult?.(result);
       }
     };
-    await Promise.all(trees.map(worker));
+    const ended = await Promise.allSettled(trees.map(worker));
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
     return chosen.map((mutant) => results.get(mutant) as MutantResult);
   } finally {
     await Promise.all(trees.map((tree) => rm(tree, { recursive: true, force: true })));
@@ -51,12 +54,14 @@ async function requirePassing(tree: string, chosen: readonly Mutant[]): Promise<
   if (failed || !passed) throw new Error(`the tests fail without any planted bug:\n${output}`);
 }
 
+/** What no bug is planted in is the tree's own: a test must find there whatever it finds here. */
 async function copyTree(): Promise<string> {
   const tree = await mkdtemp(join(tmpdir(), "mutants-"));
-  for (const name of ["src", "test", "package.json", "tsconfig.json"]) {
-    await cp(join(root, name), join(tree, name), { recursive: true });
+  const copied = ["src", "test", "package.json", "tsconfig.json"];
+  for (const name of copied) await cp(join(root, name), join(tree, name), { recursive: true });
+  for (const name of await readdir(root)) {
+    if (!copied.includes(name)) await symlink(join(root, name), join(tree, name));
   }
-  await symlink(join(root, "node_modules"), join(tree, "node_modules"));
   return tree;
 }
 

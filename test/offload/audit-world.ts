@@ -33,7 +33,7 @@ export function auditParts({ world, store, manifests }: Audited): AuditParts {
     ...common,
     index: store.node.index,
     settings: garbageSettings,
-    uploader: new SegmentUploader(common),
+    uploader: new SegmentUploader({ ...common, isFollowed: false }),
     packer: packerOf({ world, store }, { node }),
     collector: collectorOver({ world, store }, 0),
     writeManifest: () => Promise.resolve(manifests.push("written")),

@@ -10,7 +10,8 @@ import { act, deeds, expectRestorable } from "./garbage-deeds.ts";
 import { collectorOf, atOnce, nodeOf, storeOf } from "./garbage-store.ts";
 import type { OnDelete } from "./garbage-store.ts";
 import { round, settle, unneeded, watched } from "./garbage-watch.ts";
-import { GarbageWorld, HOUR } from "./garbage-world.ts";
+import type { GarbageSettings } from "../../src/offload/garbage-plan.ts";
+import { GarbageWorld, HOUR, garbageSettings } from "./garbage-world.ts";
 import { at, manifestOf, objectOf, segmentsUpTo, snapshotOf } from "./manifests.ts";
 import { coldPort, crashEverywhere, logPort } from "./port-crashes.ts";
 import type { Ports } from "./port-crashes.ts";
@@ -289,7 +290,11 @@ describe("nothing goes", () => {
 
 describe("its rounds", () => {
   /** Lets the loop run for so long, with a clock that the world shares. */
-  async function live(store: GarbageWorld, hours: number): Promise<{ readonly lists: number[] }> {
+  async function live(
+    store: GarbageWorld,
+    hours: number,
+    settings: GarbageSettings = garbageSettings,
+  ): Promise<{ readonly lists: number[] }> {
     const lists: number[] = [];
     const clock = new SimClock();
     const startMs = store.nowMs;
@@ -301,7 +306,7 @@ describe("its rounds", () => {
     };
     const node = { ...nodeOf(store), logTimeMs: () => (store.nowMs = startMs + passed()) };
     const ending = new AbortController();
-    const collector = collectorOf(store, { store: { ...inner, list }, node, clock });
+    const collector = collectorOf(store, { store: { ...inner, list }, node, clock, settings });
     const running = collector.run(ending.signal);
     await clock.advance(hours * HOUR);
     ending.abort();
@@ -315,6 +320,20 @@ describe("its rounds", () => {
     store.marks.clear();
     const { lists } = await live(store, 40);
     expect(lists.length).toBe(2);
+  });
+
+  test("are an hour apart where garbage waits for days, but where a plan is full", async () => {
+    const store = new GarbageWorld();
+    store.append(40);
+    for (const segment of store.sealed) store.upload(segment);
+    store.manifest(0);
+    for (let id = 1; id <= 25; id++) store.world.put({ kind: "packed", id, incarnation: "n1.x" });
+    const days = { ...garbageSettings, restoreWindowMs: 48 * HOUR, graceMs: 24 * HOUR, deletionsMax: 10 };
+    const { lists } = await live(store, 2, days);
+    expect(store.marks.size).toBe(25);
+    const minutes = lists.map((hour) => Math.floor(hour * 60));
+    // Ten each at the first two, and the rest.
+    expect(minutes).toEqual([0, 5, 10, 70]);
   });
 
   test("come when something is due, though nobody writes", async () => {

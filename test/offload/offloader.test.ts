@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { ColdDamagedError } from "../../src/ports/cold-store.ts";
+import { SegmentUploader } from "../../src/offload/segment-uploader.ts";
+import { TierPace } from "../../src/offload/tier-pace.ts";
 import { auditParts, uploaded } from "./audit-world.ts";
 import { MINUTE_MS, SEGMENT_BYTES, TierWorld, isUploaded, openTier, sealedSegments } from "./tier-world.ts";
 
@@ -129,6 +131,24 @@ test("bytes that changed behind the look at them are refused, and what the bucke
   put.resolve();
   await expect(world.run(again)).rejects.toThrow(ColdDamagedError);
   expect(world.objects.get(key)).toEqual(sound);
+});
+
+test.each([
+  ["goes up beside a snapshot of gigabytes, where the bucket follows the log", true, 1000],
+  ["waits its turn where nobody waits for it", false, 600_000],
+])("a segment %s", async (_what, isFollowed, withinMs) => {
+  const audited = await uploaded();
+  const { world } = audited;
+  const { clock } = world.machine;
+  const { signal } = new AbortController();
+  const pace = new TierPace(clock, { bytesPerSecondMax: 1024 ** 2, requestsPerMinuteMax: 60_000 });
+  await world.run(pace.spend({ bytes: 500 * 1024 ** 2, requests: 1 }, signal));
+  const uploader = new SegmentUploader({ ...auditParts(audited), pace, isFollowed });
+  const startMs = clock.monotonicMs();
+  await world.run(uploader.upload(1, { signal, isAgain: true }));
+  const tookMs = clock.monotonicMs() - startMs;
+  expect(tookMs).toBeLessThan(withinMs);
+  expect(tookMs).toBeGreaterThanOrEqual(isFollowed ? 0 : 500_000);
 });
 
 describe("uploads that fail", () => {
