@@ -11,7 +11,7 @@ import type { CostAnswer } from "../../src/service/tier-api.ts";
 import { endpointOf, rootOf, startServer } from "../../src/start-server.ts";
 import { run } from "../cli/run.ts";
 import { load } from "../config/load.ts";
-import { send } from "../support/embedded.ts";
+import { send, statusOf } from "../support/embedded.ts";
 import type { Addressed } from "../support/embedded.ts";
 import { silentLogger, temporaryDirectory } from "../support/open-store.ts";
 
@@ -103,6 +103,10 @@ async function isUploaded(hot: Hot): Promise<number> {
   return (await ask(hot)).report.byKind.segment.storedBytes;
 }
 
+async function pendingSegments(hot: Hot): Promise<unknown> {
+  return ((await statusOf(hot))["tier"] as Readonly<Record<string, unknown>>)["pendingSegments"];
+}
+
 test("the ratio that cost prints is that of the requests which the bucket's own server counted", async () => {
   await using directory = await temporaryDirectory();
   await using cold = await createServer({ memory: true, buckets: ["cold"] });
@@ -124,6 +128,8 @@ test("the ratio that cost prints is that of the requests which the bucket's own 
     expect((await send(hot, { method: "PUT", url: "/bucket" })).status).toBe(200);
     await putMany(hot, OBJECTS);
     await expect.poll(() => isUploaded(hot), { timeout: 30_000 }).toBeGreaterThan(2 * SEGMENT_BYTES);
+    // A stop cuts what is under way: whether the bucket has seen that, nobody knows for certain.
+    await expect.poll(() => pendingSegments(hot), { timeout: 30_000 }).toBe(0);
     const [{ report }, counted] = await settled(cold, hot);
     expect(refused.hits).toBe(3);
     expect(countsOf(report.total)).toEqual(counted);
