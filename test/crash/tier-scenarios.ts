@@ -178,10 +178,12 @@ const packing: TierScenario = {
     run.settled();
     await until(run, () => isCovered(run));
     await run.begin();
-    const { packedSegments } = store.tier.status;
+    const before = store.tier.status.packedSegments;
+    const packed = (): number => store.tier.status.packedSegments - before;
     await later(run, 2 * HOUR_MS);
-    for (let round = 0; store.tier.status.packedSegments < packedSegments + 2; round++) {
-      if (round > 20) throw new Error(`${store.tier.status.packedSegments - packedSegments} were packed`);
+    // Of some loads one segment alone is sparse.
+    for (let round = 0; packed() < 2 && (packed() < 1 || round < 4); round++) {
+      if (round > 20) throw new Error("nothing was packed");
       await later(run, 10 * MINUTE_MS);
     }
     for (let more = 0; more < 2; more++) {
