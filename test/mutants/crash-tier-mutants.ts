@@ -35,7 +35,7 @@ export const crashTierMutants: readonly Mutant[] = [
       "    const { all } = node.segments;\n" +
       "    const last = all.reduce((most, segment) => Math.max(most, lastOf(segment)), 0);\n" +
       "    return restorePointOf(key, { ...manifest, index: last });\n",
-    killedBy: crashes,
+    killedBy: ["test/offload/log-follower.test.ts"],
   },
   {
     name: "end-taken-for-a-beginning",

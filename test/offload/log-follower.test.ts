@@ -387,3 +387,18 @@ test("a restore point that an audit asks for ends with who asked", async () => {
   expect(await Promise.race([audit, Promise.resolve("goes on")])).toBe("ended");
   await world.close(store);
 });
+
+test("a restore point says no more than what it holds, whatever was written while it was made", async () => {
+  const { world, store } = await openTier({ recoveryPointMs: 60 * MINUTE_MS });
+  await world.until(() => manifestsOf(world).length > 0);
+  await world.write(store, "before");
+  world.cold.delaysMs = (key) => (key.includes("/manifest/") ? 5000 : 0);
+  const making = store.tier.writeManifest();
+  await world.pass(1000);
+  await world.write(store, "meanwhile");
+  const { index } = await world.run(making);
+  expect(index).toBeLessThan(store.node.state.changedIndex);
+  expect(index).toBe(Math.max(...manifestsOf(world).map((manifest) => manifest.index)));
+  expect(store.tier.status).toMatchObject({ restorePointIndex: index, coveredIndex: index });
+  await world.close(store);
+});
