@@ -15,6 +15,7 @@ import { startMinio } from "../support/minio-server.ts";
 import type { BucketServer } from "../support/minio-server.ts";
 import { temporaryDirectory } from "../support/open-store.ts";
 import { load } from "./load.ts";
+import type { LoadResult } from "./load.ts";
 import { cpuOf, median, perSecond, row } from "./measure.ts";
 import type { BenchRow } from "./measure.ts";
 import { presign } from "./presign.ts";
@@ -170,7 +171,7 @@ async function benchBeside(minio: BucketServer): Promise<readonly BenchRow[]> {
   }
   const rows: BenchRow[] = [];
   for (const method of ["GET", "PUT"] as const) {
-    const rates = { tiered: [] as number[], beside: [] as number[], alone: [] as number[] };
+    const runs = { tiered: [] as LoadResult[], beside: [] as LoadResult[], alone: [] as LoadResult[] };
     /** MiB a second, of each round. */
     const uploaded: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
@@ -182,21 +183,23 @@ async function benchBeside(minio: BucketServer): Promise<readonly BenchRow[]> {
         const sentBefore = await sentMib(tiered);
         const startMs = performance.now();
         using _bare = name === "beside" ? bareBeside(minio, directory.path, uploaded.at(-1) ?? 0) : undefined;
-        const rate = await loadedBeside(server, method, directory.path);
+        const run = await loadedBeside(server, method, directory.path);
         const seconds = (performance.now() - startMs) / 1000;
         if (name === "tiered") uploaded.push(((await sentMib(tiered)) - sentBefore) / seconds);
-        if (round > 0) rates[name].push(rate);
+        if (round > 0) runs[name].push(run);
       }
     }
-    const ours = median(rates.tiered);
-    const beside = median(rates.beside);
-    const undisturbed = median(rates.alone);
+    const rateOf = (of: readonly LoadResult[]): number => median(of.map((run) => run.perSecond));
+    const cpuUsOf = (of: readonly LoadResult[]): string => median(of.map(({ cpuUs }) => cpuUs)).toFixed(1);
+    const ours = rateOf(runs.tiered);
+    const beside = rateOf(runs.beside);
     const ratio = ours / beside;
     rows.push(
       row(`${method} 4 KiB hot while ${median(uploaded).toFixed(0)} MiB/s are uploaded`, {
         ours: perSecond(ours),
-        control: `${perSecond(beside)} beside a bare loop, ${perSecond(undisturbed)} alone`,
+        control: `${perSecond(beside)} beside a bare loop, ${perSecond(rateOf(runs.alone))} alone`,
         ratio: ratio.toFixed(2),
+        cpu: `${cpuUsOf(runs.tiered)}, ${cpuUsOf(runs.alone)} alone`,
         target: "> 0.90",
         met: ratio > 0.9,
       }),
@@ -227,7 +230,11 @@ async function sentMib({ adminHost }: ServerProcess): Promise<number> {
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0) / MIB;
 }
 
-async function loadedBeside(server: ServerProcess, method: "GET" | "PUT", scratch: string): Promise<number> {
+async function loadedBeside(
+  server: ServerProcess,
+  method: "GET" | "PUT",
+  scratch: string,
+): Promise<LoadResult> {
   const targets = Array.from({ length: 1000 }, (_, at) =>
     presign(server.signer, method, `/bench/${method === "GET" ? "hot" : "put"}/${at}`),
   );
@@ -254,7 +261,7 @@ async function loadedBeside(server: ServerProcess, method: "GET" | "PUT", scratc
   });
   writing = false;
   await writer;
-  return run.perSecond;
+  return run;
 }
 
 /** Resident memory after reads here and there, with few and with many objects in the cold tier. */
