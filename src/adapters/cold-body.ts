@@ -23,8 +23,6 @@ export type ColdBody = {
    * what it reads has not the length it had.
    */
   readonly pieces: () => AsyncIterable<Uint8Array>;
-  /** The same, each piece valid until the next one is asked for. */
-  readonly passing?: () => AsyncIterable<Uint8Array>;
 };
 
 export function bodyOfBytes(parts: readonly Uint8Array[]): ColdBody {
@@ -49,34 +47,17 @@ export async function bodyOfFile(disk: Disk, path: string): Promise<ColdBody> {
   } finally {
     await file.close();
   }
-  return {
-    bytes,
-    pieces: () => readFile(disk, path, bytes, ringOf(PIECES_UNDER_WAY)),
-    passing: () => readFile(disk, path, bytes, ringOf(1)),
-  };
+  return { bytes, pieces: () => readFile(disk, path, bytes) };
 }
 
-/** Buffers in turn. Fresh ones for a whole segment would be 64 MiB for the garbage collector. */
-function ringOf(count: number): (bytes: number) => Buffer {
+/** Into a few buffers in turn: fresh ones for a whole segment would be 64 MiB for the garbage collector. */
+async function* readFile(disk: Disk, path: string, bytes: number): AsyncIterable<Uint8Array> {
   const buffers: Buffer[] = [];
-  let turn = 0;
-  return (bytes) => {
-    const at = turn++ % count;
-    buffers[at] ??= Buffer.allocUnsafeSlow(PIECE_BYTES);
-    return buffers[at].subarray(0, bytes);
-  };
-}
-
-async function* readFile(
-  disk: Disk,
-  path: string,
-  bytes: number,
-  bufferOf: (bytes: number) => Buffer,
-): AsyncIterable<Uint8Array> {
   const file = await disk.open(path, "read");
   try {
-    for (let at = 0; at < bytes;) {
-      const piece = await readPiece(file, at, bufferOf(Math.min(PIECE_BYTES, bytes - at)));
+    for (let at = 0, turn = 0; at < bytes; turn++) {
+      const buffer = (buffers[turn % PIECES_UNDER_WAY] ??= Buffer.allocUnsafeSlow(PIECE_BYTES));
+      const piece = await readPiece(file, at, buffer.subarray(0, bytes - at));
       if (piece.length === 0) throw new Error(`${path} ended at ${at} of ${bytes} bytes while it was read`);
       at += piece.length;
       yield piece;
@@ -94,7 +75,7 @@ async function readPiece(file: DiskFile, at: number, piece: Buffer): Promise<Uin
 export async function digestOf(body: ColdBody, clock: Clock, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   let sinceOthers = 0;
-  for await (const piece of (body.passing ?? body.pieces)()) {
+  for await (const piece of body.pieces()) {
     signal?.throwIfAborted();
     hash.update(piece);
     if (++sinceOthers < HASHED_BEFORE_OTHERS) continue;

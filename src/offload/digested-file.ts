@@ -4,19 +4,19 @@
  */
 import { createHash } from "node:crypto";
 import { FormatError } from "../base/bytes.ts";
-import type { DiskFile } from "../ports/disk.ts";
+import type { FileReading } from "../ports/disk.ts";
 
 /** Half a millisecond of hashing. */
 const HASHED_BEFORE_OTHERS = 1024 * 1024;
 
-export class DigestedFile implements Pick<DiskFile, "read"> {
-  readonly #file: Pick<DiskFile, "read">;
+export class DigestedFile implements FileReading {
+  readonly #file: FileReading;
   readonly #breathe: () => Promise<void>;
   readonly #hash = createHash("sha256");
   /** Up to where it is hashed. */
   #at = 0;
 
-  constructor(file: Pick<DiskFile, "read">, breathe: () => Promise<void>) {
+  constructor(file: FileReading, breathe: () => Promise<void>) {
     this.#file = file;
     this.#breathe = breathe;
   }

@@ -115,7 +115,7 @@ export class LogFollower {
     await tails.tidy(signal);
   }
 
-  /** Whether the bucket has all that was written. */
+  /** Whether something was written that the bucket lacks. */
   get isBehind(): boolean {
     return this.covered < this.#parts.node.changedIndex();
   }

@@ -7,7 +7,7 @@ import { FormatError } from "../base/bytes.ts";
 import { crc32c } from "../base/crc.ts";
 import { DamageError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { Disk, DiskFile, FileReading } from "../ports/disk.ts";
 import { TRAILER_BYTES, readOffsetTable } from "../segment/footer.ts";
 import { PACKED_HEAD_BYTES, PACKED_TRAILER_BYTES, readPackedTrailer } from "../segment/packed-segment.ts";
 import type { ChainValue } from "../segment/record.ts";
@@ -131,13 +131,11 @@ async function checkPacked({ file, reading, size, facts: { id }, breathe }: Chec
   }
 }
 
-type Reading = Pick<DiskFile, "read">;
-
-async function readAt(file: Reading, offset: number, count: number): Promise<Buffer> {
+async function readAt(file: FileReading, offset: number, count: number): Promise<Buffer> {
   return await readInto(file, offset, Buffer.allocUnsafeSlow(Math.max(0, count)));
 }
 
-async function readInto(file: Reading, offset: number, bytes: Buffer): Promise<Buffer> {
+async function readInto(file: FileReading, offset: number, bytes: Buffer): Promise<Buffer> {
   const got = await file.read(bytes, offset);
   if (got !== bytes.length) throw new FormatError(`it ends at ${offset + got}`);
   return bytes;

@@ -20,6 +20,9 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** For whoever only reads. */
+export type FileReading = Pick<DiskFile, "read">;
+
 export type OpenMode =
   /** The file must exist. */
   | "read"

@@ -13,7 +13,7 @@ import {
 } from "../segment/record.ts";
 import type { ChainValue, RecordHeader } from "../segment/record.ts";
 import { SEGMENT_HEAD_BYTES } from "../segment/segment-head.ts";
-import type { DiskFile } from "../ports/disk.ts";
+import type { FileReading } from "../ports/disk.ts";
 
 export type ScannedRecord = {
   readonly header: RecordHeader;
@@ -40,10 +40,8 @@ export type ScanOptions = {
   readonly reusesBuffer?: boolean;
 };
 
-type Reading = Pick<DiskFile, "read">;
-
 class Window {
-  readonly #file: Reading;
+  readonly #file: FileReading;
   readonly #endOffset: number;
   readonly #reuses: boolean;
   readonly #windowBytes: number;
@@ -51,7 +49,7 @@ class Window {
   #spare = Buffer.allocUnsafeSlow(0);
   #start = 0;
 
-  constructor(file: Reading, endOffset: number, { reusesBuffer = false }: ScanOptions) {
+  constructor(file: FileReading, endOffset: number, { reusesBuffer = false }: ScanOptions) {
     this.#file = file;
     this.#endOffset = endOffset;
     this.#reuses = reusesBuffer;
@@ -81,7 +79,7 @@ class Window {
  * footer).
  */
 export async function* scanSegment(
-  file: Reading,
+  file: FileReading,
   from: { readonly index: number; readonly chain: ChainValue; readonly offset?: number },
   endOffset: number,
   options: ScanOptions = {},

@@ -1,7 +1,13 @@
 /** A whole server with a cold tier: it starts and serves whatever the place does, and says how it is. */
+import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { directoryStorage } from "../../src/adapters/directory-storage.ts";
+import { NodeDisk } from "../../src/adapters/node-disk.ts";
+import { endpointOf, rootOf, startServer } from "../../src/start-server.ts";
 import { createServer } from "../../src/index.ts";
 import { accept, refuse, startStub } from "../support/bucket-stub.ts";
+import { load } from "../config/load.ts";
+import { silentLogger, temporaryDirectory } from "../support/open-store.ts";
 import { send, startEmbedded, statusOf } from "../support/embedded.ts";
 import type { TestServer } from "../support/embedded.ts";
 
@@ -49,6 +55,60 @@ const s3 = (endpoint: string) => ({
   endpoint,
   accessKey: "AKIA",
   secretKey: "secret",
+});
+
+/** Of the log alone: the folder of the cold tier is on another one. */
+class BreakingDisk extends NodeDisk {
+  isBroken = false;
+
+  override async open(...opened: Parameters<NodeDisk["open"]>): ReturnType<NodeDisk["open"]> {
+    const file = await super.open(...opened);
+    if (!opened[0].includes("/data/log/")) return file;
+    const write = file.write.bind(file);
+    file.write = async (source, position) => {
+      if (this.isBroken) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+      await write(source, position);
+    };
+    return file;
+  }
+}
+
+test.each([
+  ["puts a last tail", false],
+  ["puts nothing any more after its disk has failed", true],
+])("a server that stops %s", async (_what, isBroken) => {
+  await using directory = await temporaryDirectory();
+  const disk = new BreakingDisk();
+  const cold = `${directory.path}/cold`;
+  const addresses = { s3: { addr: "127.0.0.1:0" }, admin: { addr: "127.0.0.1:0" } };
+  const { config } = load({
+    command: "dev",
+    options: {
+      dataDir: `${directory.path}/data`,
+      ...addresses,
+      recoveryPoint: "1h",
+      cold: { url: `folder:${cold}` },
+    },
+  });
+  const openStorage = () => ({ ...directoryStorage(), disk });
+  const server = await startServer(config, { logger: silentLogger, openStorage });
+  const { accessKey: accessKeyId, secretKey: secretAccessKey } = rootOf(config);
+  const credentials = { accessKeyId, secretAccessKey };
+  const of = { endpoint: endpointOf(server.s3), adminEndpoint: endpointOf(server.admin), credentials };
+  const point = async () => ((await statusOf(of))["tier"] as Tier)["restorePointIndex"];
+  await expect.poll(point, { timeout: SOON_MS }).toBeGreaterThan(0);
+  expect((await send(of, { method: "PUT", url: "/bucket" })).status).toBe(200);
+  const tails = async () =>
+    (await readdir(cold, { recursive: true })).filter((name) => /\/tail\/./.test(name));
+  const before = await tails();
+  disk.isBroken = isBroken;
+  if (isBroken) {
+    void send(of, { method: "PUT", url: "/other" }).catch(() => undefined);
+    await server.failed;
+  }
+  await server.close();
+  const after = (await tails()).filter((name) => !before.includes(name));
+  expect(after.length > 0).toBe(!isBroken);
 });
 
 test("a tier that is down keeps nobody from starting, serving and being ready", async () => {

@@ -54,8 +54,8 @@ export const offloadMutants: readonly Mutant[] = [
     name: "one-buffer-for-all-pieces",
     what: "pieces that wait for the socket are written over by the next ones",
     file: "src/adapters/cold-body.ts",
-    find: "ringOf(PIECES_UNDER_WAY)",
-    replace: "ringOf(1)",
+    find: "const PIECES_UNDER_WAY = 8;",
+    replace: "const PIECES_UNDER_WAY = 1;",
     killedBy: ["test/adapters/s3-cold-store.test.ts"],
   },
   {
@@ -121,6 +121,14 @@ export const offloadMutants: readonly Mutant[] = [
     find: "await Promise.race([work, clock.sleep(limitMs, { signal: ended.signal })]);",
     replace: "await work;",
     killedBy: ["test/offload/tier-stop.test.ts"],
+  },
+  {
+    name: "failed-node-puts-its-last",
+    what: "what is in the memory of a node that has failed goes into the bucket after all",
+    file: "src/start-server.ts",
+    find: "    if (node.replica.failure !== undefined) return;\n",
+    replace: '    if (node.incarnation === "") return;\n',
+    killedBy: ["test/library/cold-server.test.ts"],
   },
   {
     name: "stop-that-puts-nothing",
